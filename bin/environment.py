@@ -1,6 +1,6 @@
-"""The environments of `balie` and `test`: made from a lock file at the first run, and again when that changes.
+"""The environments of `balie` and `test`: made from a lock file at the first run, and again when it changes.
 
-Needs nothing but Python with venv and pip. Written so that an old Python still reads it and is refused in words.
+Needs nothing but Python with venv and pip. An old Python can still read this, and is refused in words.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ def be_new_enough():
             run([newer] + sys.argv)
     stop(
         "Balie needs Python %d.%d or newer; this is Python %d.%d (%s).\n"
-        "Install a newer one, for instance with `apt install python3.11 python3.11-venv`, and start this again."
+        "Install a newer one, for instance with `apt install python3.11-venv`, and start this again."
         % (OLDEST + sys.version_info[:2] + (sys.executable,))
     )
 
