@@ -1,6 +1,6 @@
 """Health: what a load balancer or a monitor asks.
 
-    GET /health   200 when chats can be served, 503 when the database does not answer
+GET /health   200 when chats can be served, 503 when the database does not answer
 """
 
 import asyncio
