@@ -1,0 +1,108 @@
+"""The database: one desk, on SQLite or PostgreSQL, with the same code on both.
+
+    await db.connect(url)                       # migrates too
+    async with db.transaction():                # nested: one transaction, the outer one
+        await db.lock("routing")
+        await Chat.update(...)
+        db.after_commit(lambda: live.publish(...))
+    await db.disconnect()
+
+A transaction belongs to the task that began it: do not start a task inside one. After an error inside it the whole transaction
+is lost, on both databases; `async with db.savepoint():` around a part that may fail saves the rest.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from piccolo.querystring import QueryString
+
+from db import migrations
+from db.engine import (
+    DatabaseEngine,
+    Postgres,
+    Sqlite,
+    TransactionError,
+    UniqueViolation,
+)
+from db.tables import TABLES
+
+__all__ = [
+    "TransactionError",
+    "UniqueViolation",
+    "after_commit",
+    "connect",
+    "dialect",
+    "disconnect",
+    "lock",
+    "savepoint",
+    "sql",
+    "transaction",
+]
+
+_engine: DatabaseEngine | None = None
+
+
+async def connect(url: str) -> None:
+    """Opens the database of this process and brings its tables up to date."""
+    global _engine
+    await disconnect()
+    engine: DatabaseEngine = Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
+    await engine.open()
+    try:
+        await migrations.apply(engine)
+    except BaseException:
+        await engine.close()
+        raise
+    for table in TABLES:
+        table._meta.db = engine
+    _engine = engine
+
+
+async def disconnect() -> None:
+    global _engine
+    engine, _engine = _engine, None
+    if engine:
+        await engine.close()
+
+
+def dialect() -> str:
+    """ "sqlite" or "postgresql", for the few lines of SQL that differ."""
+    return _connected().dialect
+
+
+def transaction() -> AbstractAsyncContextManager[object]:
+    """All of the block or nothing of it. On SQLite it is the only writer from its first line."""
+    return _connected().transaction()
+
+
+def savepoint() -> AbstractAsyncContextManager[object]:
+    """A part of a transaction that may fail without taking the rest along."""
+    return _connected().savepoint()
+
+
+def after_commit(then: Callable[[], object]) -> None:
+    """Calls `then` once what this transaction did is there for everybody to see, and never when it is undone; outside a
+    transaction at once."""
+    _connected().after_commit(then)
+
+
+async def lock(name: str) -> None:
+    """Until the end of this transaction no other one has the lock of that name."""
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    await _connected().lock(key)
+
+
+async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
+    """The rows of hand-written SQL; each {} takes an argument.
+
+    On SQLite a computed column has no type (max(sent_at) is text): select columns as they are where that matters."""
+    engine = _connected()
+    return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
+
+
+def _connected() -> DatabaseEngine:
+    if _engine is None:
+        raise RuntimeError("no database: db.connect(url) comes first")
+    return _engine

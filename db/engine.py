@@ -1,0 +1,444 @@
+"""The two engines under Piccolo: SQLite, embedded, and PostgreSQL.
+
+Piccolo's own SQLite engine opens a connection for every query and begins transactions that cannot become writers when two do
+it at once. Ours keeps one writing connection, whose transactions wait for each other in order of arrival, and two reading
+ones. Its PostgreSQL engine is used with a pool; transactions are ours on both, so that both keep the same rules:
+
+* a transaction belongs to one task, and refuses the queries of any other, also after its end;
+* after an error in it nothing of it can be committed (PostgreSQL would say "ok" to the commit and drop it);
+* cancelling its task at any moment leaves no open transaction and no lock that is held;
+* what was given to `after_commit` is called once the commit has succeeded, even if the task was cancelled meanwhile.
+"""
+
+import asyncio
+import logging
+import queue
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Token
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import asyncpg
+from piccolo.engine.base import BaseTransaction
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine, dict_factory
+from piccolo.querystring import QueryString
+
+T = TypeVar("T")
+Rows = list[Any]
+log = logging.getLogger("balie.db")
+
+BUSY_MS = 5_000  # how long to wait for another process that writes to the same SQLite file
+READERS = 2
+POOL = 10
+COMMAND_TIMEOUT_S = 60
+MIGRATION_TIMEOUT_S = 3_600
+
+
+class TransactionError(Exception):
+    """A transaction was used in a way that cannot work; a fault in our code."""
+
+
+class SqliteUniqueViolation(sqlite3.IntegrityError):
+    pass
+
+
+UniqueViolation: tuple[type[Exception], ...] = (asyncpg.UniqueViolationError, SqliteUniqueViolation)
+
+
+# ---- what both have in common ----------------------------------------------------------------------------------------
+
+
+class DatabaseEngine(Protocol):
+    """What the rest of `db` asks of an engine."""
+
+    dialect: str
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    def transaction(self) -> "Transaction | Joined": ...
+    def savepoint(self) -> "Savepoint": ...
+    def after_commit(self, then: Callable[[], object]) -> None: ...
+    async def lock(self, key: int) -> None: ...
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any: ...
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any: ...
+    def transform_response_to_dicts(self, results: Any) -> list[dict[str, Any]]: ...
+
+
+class _Transactional:
+    """The part of an engine that sends each query to its task's transaction, or to a connection of its own."""
+
+    current_transaction: Any  # a ContextVar of Piccolo's Engine
+    engine_type: str
+
+    def new_transaction(self) -> "Transaction":
+        raise NotImplementedError
+
+    async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
+        raise NotImplementedError
+
+    async def check_version(self) -> None:
+        """Piccolo would open a connection in another event loop to ask; `open` does it."""
+
+    def transaction(self, *_: Any, **__: Any) -> "Transaction | Joined":
+        outer = self.current_transaction.get()
+        return Joined(outer) if outer else self.new_transaction()
+
+    def savepoint(self) -> "Savepoint":
+        return Savepoint(self._mine("savepoint"))
+
+    def after_commit(self, then: Callable[[], object]) -> None:
+        if transaction := self.current_transaction.get():
+            transaction.check()
+            transaction.callbacks.append(then)
+        else:
+            then()
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Rows:
+        return await self.run(*querystring.compile_string(engine_type=self.engine_type))
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Rows:
+        return await self.run(ddl, ())
+
+    async def run(self, sql: str, args: Sequence[Any]) -> Rows:
+        if transaction := self.current_transaction.get():
+            return await transaction.run(sql, args)  # type: ignore[no-any-return]
+        return await self.run_alone(sql, args)
+
+    def _mine(self, what: str) -> "Transaction":
+        transaction: Transaction | None = self.current_transaction.get()
+        if transaction is None:
+            raise TransactionError(f"a {what} belongs inside a transaction")
+        transaction.check()
+        return transaction
+
+
+class Transaction(BaseTransaction):
+    """BEGIN … COMMIT of one task."""
+
+    def __init__(self, engine: _Transactional) -> None:
+        self.engine = engine
+        self.task = asyncio.current_task()
+        self.callbacks: list[Callable[[], object]] = []
+        self.failed = False  # nothing but a rollback is possible any more
+        self.over = False
+        self.savepoints = 0
+
+    async def begin(self) -> None:
+        """Begins, or raises and leaves nothing behind."""
+        raise NotImplementedError
+
+    async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
+        raise NotImplementedError
+
+    def start_commit(self) -> "asyncio.Future[Any]":
+        raise NotImplementedError
+
+    async def undo(self) -> None:
+        """Rolls back, whatever happens."""
+        raise NotImplementedError
+
+    async def release(self) -> None:
+        """Gives the connection back, whatever happens."""
+        raise NotImplementedError
+
+    async def run(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
+        self.check()
+        try:
+            return await self.execute(sql, args, timeout_s)
+        except BaseException:
+            self.failed = True
+            raise
+
+    def check(self) -> None:
+        if self.over:
+            raise TransactionError("the transaction is over: a task that was started inside it still uses it")
+        if asyncio.current_task() is not self.task:
+            raise TransactionError("a transaction belongs to one task: do not start another inside it")
+        if self.failed:
+            raise TransactionError("something failed earlier in this transaction: it can only be rolled back")
+
+    async def __aenter__(self) -> Self:  # type: ignore[override]
+        await self.begin()
+        self.token: Token[Any] = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:  # type: ignore[override]
+        interruption = None
+        try:
+            if error is None:
+                self.check()
+                interruption = await _to_the_end(self.start_commit())
+            else:
+                await self.undo()
+        except BaseException:
+            await self.undo()
+            raise
+        finally:
+            self.over = True
+            self.engine.current_transaction.reset(self.token)
+            await self.release()
+        if error is None:
+            self._call_back()
+        if interruption:
+            raise interruption
+
+    def _call_back(self) -> None:
+        for then in self.callbacks:
+            try:
+                then()
+            except Exception:  # it is committed: the caller must not be told otherwise
+                log.exception("after a commit")
+
+
+class Joined:
+    """A transaction inside a transaction: a part of the outer one, which is lost when this part fails."""
+
+    def __init__(self, outer: Transaction) -> None:
+        self.outer = outer
+
+    async def __aenter__(self) -> Transaction:
+        self.outer.check()
+        return self.outer
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            self.outer.failed = True
+
+
+class Savepoint:
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+
+    async def __aenter__(self) -> None:
+        self.transaction.savepoints += 1
+        self.name = f"part_{self.transaction.savepoints}"
+        self.callbacks = len(self.transaction.callbacks)
+        await self.transaction.run(f"SAVEPOINT {self.name}", ())
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception):
+            self.transaction.failed = False
+            del self.transaction.callbacks[self.callbacks :]
+            await self.transaction.run(f"ROLLBACK TO SAVEPOINT {self.name}", ())
+        if error is None or isinstance(error, Exception):
+            await self.transaction.run(f"RELEASE SAVEPOINT {self.name}", ())
+
+
+async def _to_the_end(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
+    """Waits for the future even if this task is cancelled meanwhile, and returns the cancellation for later."""
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    future.result()
+    return cancelled
+
+
+# ---- SQLite ----------------------------------------------------------------------------------------------------------
+
+# SQLite has nothing but integers in such a column, so the quick conversion will do.
+sqlite3.register_converter("INTEGER", int)
+
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit is on the disk: nothing acknowledged is lost when the power fails
+    "foreign_keys = ON",
+    f"busy_timeout = {BUSY_MS}",
+    "temp_store = MEMORY",
+    "cache_size = -16000",
+)
+_ONLY_READS = re.compile(r"\s*(SELECT|EXPLAIN)\b", re.IGNORECASE)
+
+
+class Sqlite(_Transactional, SQLiteEngine):
+    """One writer, a few readers, each query on a thread of theirs."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(path=url.removeprefix("sqlite:///"), cached_statements=512, check_same_thread=False)
+
+    async def open(self) -> None:
+        if sqlite3.sqlite_version_info < (3, 35):
+            raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
+        Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.turn = asyncio.Lock()  # to write; in order of arrival
+        self.writer = _Connections(self.connection_kwargs, 1)
+        self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")
+
+    async def close(self) -> None:
+        self.readers.close()
+        self.writer.close()
+
+    def new_transaction(self) -> "SqliteTransaction":
+        return SqliteTransaction(self)
+
+    async def lock(self, key: int) -> None:
+        self._mine("lock")  # and that is all: the writer is alone
+
+    async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
+        if _ONLY_READS.match(sql):
+            return await self.readers.run(_fetch, sql, args)
+        async with self.turn:
+            return await self.writer.run(_fetch, sql, args)
+
+
+class SqliteTransaction(Transaction):
+    engine: Sqlite
+
+    async def begin(self) -> None:
+        await self.engine.turn.acquire()
+        try:
+            await self.execute("BEGIN IMMEDIATE", ())
+        except BaseException:
+            try:
+                await self.undo()
+            finally:
+                await self.release()
+            raise
+
+    async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
+        return await self.engine.writer.run(_fetch, sql, args)
+
+    def start_commit(self) -> "asyncio.Future[Any]":
+        return self.engine.writer.run(sqlite3.Connection.commit)
+
+    async def undo(self) -> None:
+        # Not awaited, so that nothing can come between: the writer does one thing after another, and so this before
+        # anything that the next transaction asks of it.
+        self.engine.writer.run(_roll_back)
+
+    async def release(self) -> None:
+        self.engine.turn.release()
+
+
+class _Connections:
+    """A number of connections with as many threads. What is asked of a single one is done in that order."""
+
+    def __init__(self, arguments: dict[str, Any], count: int, *pragmas: str) -> None:
+        self.threads = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
+        self.all = [_connection(arguments, *_PRAGMAS, *pragmas) for _ in range(count)]
+        self.idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for connection in self.all:
+            self.idle.put(connection)
+
+    def run(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+        """Does work(connection, *args); if the caller is cancelled before it has begun, it never begins."""
+        return asyncio.get_running_loop().run_in_executor(self.threads, self._with_connection, work, *args)
+
+    def _with_connection(self, work: Callable[..., T], *args: Any) -> T:
+        connection = self.idle.get()
+        try:
+            return work(connection, *args)
+        finally:
+            self.idle.put(connection)
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=True)
+        for connection in self.all:
+            connection.close()
+
+
+def _connection(arguments: dict[str, Any], *pragmas: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(**arguments)
+    connection.row_factory = dict_factory
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> Rows:
+    try:
+        return connection.execute(sql, args).fetchall()
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
+            raise SqliteUniqueViolation(str(error)) from error
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.rollback()
+
+
+# ---- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+class Postgres(_Transactional, PostgresEngine):
+    """Piccolo's, with a pool."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(config={"dsn": url})
+
+    async def open(self) -> None:
+        await self.start_connection_pool(
+            min_size=1,
+            max_size=POOL,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings={"application_name": "balie", "jit": "off"},
+        )
+
+    async def close(self) -> None:
+        await self.close_connection_pool()
+
+    def new_transaction(self) -> "PostgresTransaction":
+        return PostgresTransaction(self)
+
+    async def lock(self, key: int) -> None:
+        await self._mine("lock").run("SELECT pg_advisory_xact_lock($1)", [key])
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Rows:
+        if transaction := self.current_transaction.get():
+            return await transaction.run(ddl, (), MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
+        return await self._pool().fetch(ddl, timeout=MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
+
+    async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
+        return await self._pool().fetch(sql, *args)  # type: ignore[no-any-return]
+
+    def _pool(self) -> Any:
+        if self.pool is None:
+            raise RuntimeError("the database is closed")
+        return self.pool
+
+
+class PostgresTransaction(Transaction):
+    engine: Postgres
+
+    async def begin(self) -> None:
+        self.connection = await self.engine._pool().acquire()
+        try:
+            await self.execute("BEGIN", ())
+        except BaseException:
+            try:
+                await self.undo()
+            finally:
+                await self.release()
+            raise
+
+    async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
+        return await self.connection.fetch(sql, *args, timeout=timeout_s)  # type: ignore[no-any-return]
+
+    def start_commit(self) -> "asyncio.Future[Any]":
+        return asyncio.ensure_future(self.connection.execute("COMMIT"))
+
+    async def undo(self) -> None:
+        if interruption := await _to_the_end(asyncio.ensure_future(self._roll_back())):
+            raise interruption
+
+    async def release(self) -> None:
+        if interruption := await _to_the_end(asyncio.ensure_future(self.engine._pool().release(self.connection))):
+            raise interruption
+
+    async def _roll_back(self) -> None:
+        try:
+            await self.connection.execute("ROLLBACK")
+        except Exception:  # the line is gone, and the transaction with it
+            self.connection.terminate()

@@ -1,0 +1,312 @@
+"""The tables: columns, no behaviour. Timestamps end in `_at` and are UTC; spans end in their unit.
+
+`db/migrations/` makes them; a test holds the two together on both databases.
+"""
+
+from typing import Any
+
+from piccolo.columns import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Integer,
+    Serial,
+    Text,
+    Timestamptz,
+)
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from db.clock import now
+
+CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null
+
+# ---- the desk and its people -----------------------------------------------------------------------------------------
+
+
+class Desk(Table, tablename="desk"):
+    """One row: the organisation itself."""
+
+    id: Serial
+    name = Text()
+    time_zone = Text(default="Europe/Brussels")
+    language = Text(default="nl")
+    secret = Text(secret=True)  # keys what must be recognised but not read, such as a visitor's address
+
+
+class Role(Table, tablename="role"):
+    id: Serial
+    name = Text(unique=True)
+    permissions: JSON = JSON(default="[]")  # names that guards ask for
+
+
+class Agent(Table, tablename="agent"):
+    """A person who signs in: agent, supervisor or admin, as the role says."""
+
+    id: Serial
+    username = Text(unique=True)  # lower case
+    name = Text()  # the display name: all that a visitor ever sees
+    password_hash = Text(secret=True)
+    role = ForeignKey(references=Role, null=False, on_delete=RESTRICT)
+    language = Text(default="nl")  # of the interface
+    active = Boolean(default=True)
+    created_at = Timestamptz(default=now)
+
+
+class Session(Table, tablename="session"):
+    """A signed-in browser."""
+
+    id: Serial
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
+    token_hash = Text(unique=True, secret=True)
+    csrf = Text(secret=True)
+    created_at = Timestamptz(default=now)
+    expires_at = Timestamptz(default=now)
+
+
+class SignInFailure(Table, tablename="sign_in_failure"):
+    """A wrong password: `who` is keyed by name and address, so that neither can be guessed at for ever."""
+
+    id: Serial
+    who = Text()
+    failed_at = Timestamptz(default=now)
+
+
+class OneTimeLink(Table, tablename="one_time_link"):
+    """A link that works once: so far, only the one that makes the first admin."""
+
+    id: Serial
+    purpose = Text()
+    token_hash = Text(unique=True, secret=True)
+    expires_at = Timestamptz(default=now)
+
+
+# ---- queues, hours, profiles -----------------------------------------------------------------------------------------
+
+
+class Queue(Table, tablename="queue"):
+    id: Serial
+    name = Text()
+    always_open = Boolean(default=False)
+    answer_s = Integer(default=30)  # how long an agent is asked
+    grace_s = Integer(default=60)  # how long a conversation waits for an agent whose line is gone
+    overdue_s = Integer(default=300)  # from then on, the longest waiting comes first
+    away_s = Integer(default=600)  # how long a conversation waits for a visitor who is gone (V13)
+    green = Boolean(default=False)  # what routing last found: a newcomer would get a place
+
+
+class OpeningHours(Table, tablename="opening_hours"):
+    """One block of one weekday, in the desk's time zone."""
+
+    id: Serial
+    queue = ForeignKey(references=Queue, null=False, on_delete=CASCADE)
+    weekday = Integer()  # 0 = Monday
+    opens_minute = Integer()  # of the day
+    closes_minute = Integer()
+
+
+class Profile(Table, tablename="profile"):
+    id: Serial
+    name = Text()
+    places = Integer(default=3)  # chats at a time
+
+
+class ProfileQueue(Table, tablename="profile_queue"):
+    id: Serial
+    profile = ForeignKey(references=Profile, null=False, on_delete=CASCADE)
+    queue = ForeignKey(references=Queue, null=False, on_delete=CASCADE)
+    priority = Integer(default=1)  # 1 comes first; equal ones form one line
+
+
+class AgentProfile(Table, tablename="agent_profile"):
+    """An agent may choose this profile when signing in."""
+
+    id: Serial
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
+    profile = ForeignKey(references=Profile, null=False, on_delete=CASCADE)
+
+
+# ---- presence and readiness ------------------------------------------------------------------------------------------
+
+
+class Readiness(Table, tablename="readiness"):
+    """How an agent stands to new chats; one row each, from the first time a profile is chosen."""
+
+    id: Serial
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE, unique=True)
+    profile = ForeignKey(references=Profile, null=True, on_delete=SET_NULL)  # null: logged out
+    ready = Boolean(default=False)
+    reason = Text(default="")  # why not ready: a code, such as "logged_in", "not_answered", "lunch"
+    gone_at: Timestamptz = Timestamptz(null=True, default=None)  # null: has a live console
+    here = Boolean(default=True)  # what routing last found: a live console, or its line gone for less than 10 s
+    idle_since_at = Timestamptz(default=now)
+
+
+class Presence(Table, tablename="presence"):
+    """One open stream of a console (agent) or of a chat window (chat)."""
+
+    id: Serial
+    key = Text(unique=True)
+    agent = ForeignKey(references=Agent, null=True, on_delete=CASCADE)
+    chat: ForeignKey[Any] = ForeignKey(references="Chat", null=True, on_delete=CASCADE)
+    alive_until_at = Timestamptz(default=now)
+
+
+# ---- the widget ------------------------------------------------------------------------------------------------------
+
+
+class Widget(Table, tablename="widget"):
+    """What a host page embeds."""
+
+    id: Serial
+    key = Text(unique=True)
+    name = Text()
+    language = Text(default="nl")  # when the host page asks for none that we have
+    origins: JSON = JSON(default="[]")  # host pages that may frame the window, besides our own
+    form: JSON = JSON(default="[]")  # fields before the chat: any of name, email, subject, question; [] = no form
+    privacy: JSON = JSON(default="{}")  # per language: {"text": …, "url": …}
+    info_url = Text(default="")  # where blue leads; "" = our own info card
+    info_card: JSON = JSON(default="{}")  # per language, Markdown
+
+
+class Subject(Table, tablename="subject"):
+    """What a visitor can choose in the form; it decides the queue. Without a form the first one counts."""
+
+    id: Serial
+    widget = ForeignKey(references=Widget, null=False, on_delete=CASCADE)
+    queue = ForeignKey(references=Queue, null=False, on_delete=RESTRICT)
+    label: JSON = JSON(default="{}")  # per language
+    position = Integer(default=0)
+
+
+# ---- chats -----------------------------------------------------------------------------------------------------------
+
+
+class Visitor(Table, tablename="visitor"):
+    """The holder of one bearer token at one widget."""
+
+    id: Serial
+    widget = ForeignKey(references=Widget, null=False, on_delete=RESTRICT)
+    token_hash = Text(unique=True, secret=True)
+    created_at = Timestamptz(default=now)
+
+
+class Chat(Table, tablename="chat"):
+    """forming (a hold) → waiting ⇄ active → ended. One unended chat per visitor, by unique index."""
+
+    id: Serial
+    visitor = ForeignKey(references=Visitor, null=False, on_delete=RESTRICT)
+    widget = ForeignKey(references=Widget, null=False, on_delete=RESTRICT)
+    queue = ForeignKey(references=Queue, null=False, on_delete=RESTRICT)
+    state = Text(default="forming")
+    ticket_at = Timestamptz(default=now)  # the moment of the press: the place in line; never changes
+    hold_until_at: Timestamptz = Timestamptz(null=True, default=None)
+    promised_to = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)  # one of whose places is set aside for it
+    address_hash = Text(default="")  # while it is forming: at most two holds per address
+    returned = Boolean(default=False)  # lost its agent: head of its queue
+    begun = Boolean(default=False)  # a conversation has begun at some time
+    visitor_gone_at: Timestamptz = Timestamptz(null=True, default=None)  # null: has a live page
+    visitor_here = Boolean(default=True)  # what routing last found: a live page, or its line gone for less than 10 s
+    alone_since_at: Timestamptz = Timestamptz(null=True, default=None)  # queue closed and nobody is left for it
+    started_at: Timestamptz = Timestamptz(null=True, default=None)  # no longer forming
+    ended_at: Timestamptz = Timestamptz(null=True, default=None)
+    ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed
+    ended_by = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
+    language = Text(default="nl")
+    page_url = Text(default="")
+    subject = ForeignKey(references=Subject, null=True, on_delete=SET_NULL)
+    visitor_name = Text(default="")
+    visitor_email = Text(default="")
+    seq = Integer(default=0)  # of its last public message
+    visitor_read_seq = Integer(default=0)
+    unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # a visitor's message nobody has answered
+
+
+class Message(Table, tablename="message"):
+    """One line of the public thread: what somebody wrote, or what happened. Private messages live elsewhere."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    seq = Integer()  # 1, 2, 3 … within its chat
+    key = Text()  # made by the sender: the same key again is the same message
+    kind = Text(default="text")  # or an event that both sides see: joined, left, ended …
+    author = Text()  # visitor, agent, desk
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
+    name = Text(default="")  # of the author, as it was then
+    body = Text(default="")
+    data: JSON = JSON(default="{}")  # facts of an event, for rendering it in any language
+    sent_at = Timestamptz(default=now)
+
+
+class Reservation(Table, tablename="reservation"):
+    """A waiting chat held for one agent until it answers. One open per chat and one per agent, by unique index."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    agent = ForeignKey(references=Agent, null=False, on_delete=RESTRICT)
+    queue = ForeignKey(references=Queue, null=False, on_delete=RESTRICT)
+    opened_at = Timestamptz(default=now)
+    expires_at = Timestamptz(default=now)
+    outcome = Text(default="")  # "" = open; accepted, rejected, no_answer, gone, withdrawn, visitor_left
+    closed_at: Timestamptz = Timestamptz(null=True, default=None)
+
+
+class Participation(Table, tablename="participation"):
+    """An agent in a chat, from when to when."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    agent = ForeignKey(references=Agent, null=False, on_delete=RESTRICT)
+    queue = ForeignKey(references=Queue, null=True, on_delete=RESTRICT)  # through which it came
+    joined_at = Timestamptz(default=now)
+    left_at: Timestamptz = Timestamptz(null=True, default=None)
+    left_how = Text(default="")  # ended, left, logged_out, gone
+    read_seq = Integer(default=0)
+    tab_open = Boolean(default=True)  # an ended chat stays on the console until its tab is closed
+
+
+class Refusal(Table, tablename="refusal"):
+    """Who has refused a waiting chat, and so is not asked for it while another may come."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=CASCADE)
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
+    how = Text()  # rejected, no_answer, left
+    refused_at = Timestamptz(default=now)
+
+
+class Step(Table, tablename="step"):
+    """The ledger: every step of routing, so that "why did this chat go there" has an answer."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=True, on_delete=RESTRICT)
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
+    what = Text()
+    data: JSON = JSON(default="{}")
+    happened_at = Timestamptz(default=now)
+
+
+TABLES: tuple[type[Table], ...] = (
+    Desk,
+    Role,
+    Agent,
+    Session,
+    SignInFailure,
+    OneTimeLink,
+    Queue,
+    OpeningHours,
+    Profile,
+    ProfileQueue,
+    AgentProfile,
+    Readiness,
+    Widget,
+    Subject,
+    Visitor,
+    Chat,
+    Presence,
+    Message,
+    Reservation,
+    Participation,
+    Refusal,
+    Step,
+)
