@@ -7,8 +7,9 @@
         db.after_commit(lambda: live.publish(...))
     await db.disconnect()
 
-A transaction belongs to the task that began it: do not start a task inside one. After an error inside it the whole transaction
-is lost, on both databases; `async with db.savepoint():` around a part that may fail saves the rest.
+A transaction belongs to the task that began it: do not start a task inside one. After an error inside it the
+whole transaction is lost, on both databases; `async with db.savepoint():` around a part that may fail saves
+the rest.
 """
 
 import hashlib
@@ -19,13 +20,7 @@ from typing import Any
 from piccolo.querystring import QueryString
 
 from db import migrations
-from db.engine import (
-    DatabaseEngine,
-    Postgres,
-    Sqlite,
-    TransactionError,
-    UniqueViolation,
-)
+from db.engine import Database, Postgres, Sqlite, TransactionError, UniqueViolation
 from db.tables import TABLES
 
 __all__ = [
@@ -41,14 +36,14 @@ __all__ = [
     "transaction",
 ]
 
-_engine: DatabaseEngine | None = None
+_engine: Database | None = None
 
 
 async def connect(url: str) -> None:
     """Opens the database of this process and brings its tables up to date."""
     global _engine
     await disconnect()
-    engine: DatabaseEngine = Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
+    engine: Database = Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
     await engine.open()
     try:
         await migrations.apply(engine)
@@ -83,8 +78,8 @@ def savepoint() -> AbstractAsyncContextManager[object]:
 
 
 def after_commit(then: Callable[[], object]) -> None:
-    """Calls `then` once what this transaction did is there for everybody to see, and never when it is undone; outside a
-    transaction at once."""
+    """Calls `then` once what this transaction did is there for everybody to see, never when it is undone, and
+    at once outside a transaction."""
     _connected().after_commit(then)
 
 
@@ -97,12 +92,13 @@ async def lock(name: str) -> None:
 async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
     """The rows of hand-written SQL; each {} takes an argument.
 
-    On SQLite a computed column has no type (max(sent_at) is text): select columns as they are where that matters."""
+    On SQLite a computed column has no type (max(sent_at) is text): select columns as they are where it
+    matters."""
     engine = _connected()
     return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
 
 
-def _connected() -> DatabaseEngine:
+def _connected() -> Database:
     if _engine is None:
         raise RuntimeError("no database: db.connect(url) comes first")
     return _engine

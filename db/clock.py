@@ -1,7 +1,7 @@
 """The one clock of the desk: what every deadline, every timestamp and every time on screen is measured by.
 
-It is the wall clock at the start of the process plus the time that has passed since, so that it never jumps when somebody
-sets the machine's clock. `BALIE_NOW` (settings.py) and tests set it to any moment.
+It is the wall clock at the start of the process plus the time that has passed since, so that it never jumps
+when somebody sets the machine's clock. `BALIE_NOW` (settings.py) and tests set it to any moment.
 """
 
 import time

@@ -1,13 +1,14 @@
 """The two engines under Piccolo: SQLite, embedded, and PostgreSQL.
 
-Piccolo's own SQLite engine opens a connection for every query and begins transactions that cannot become writers when two do
-it at once. Ours keeps one writing connection, whose transactions wait for each other in order of arrival, and two reading
-ones. Its PostgreSQL engine is used with a pool; transactions are ours on both, so that both keep the same rules:
+Piccolo's own SQLite engine opens a connection for every query and begins transactions that cannot become
+writers when two do it at once. Ours keeps one writing connection, whose transactions wait for each other in
+order of arrival, and two reading ones. Its PostgreSQL engine is used with a pool. Transactions are ours on
+both, so that both keep the same rules:
 
 * a transaction belongs to one task, and refuses the queries of any other, also after its end;
-* after an error in it nothing of it can be committed (PostgreSQL would say "ok" to the commit and drop it);
+* after an error in it nothing of it can be committed (PostgreSQL would say yes and drop it);
 * cancelling its task at any moment leaves no open transaction and no lock that is held;
-* what was given to `after_commit` is called once the commit has succeeded, even if the task was cancelled meanwhile.
+* what was given to `after_commit` is called once the commit has succeeded, even if it was cancelled by then.
 """
 
 import asyncio
@@ -15,13 +16,13 @@ import logging
 import queue
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Token
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine, dict_factory
@@ -49,27 +50,11 @@ class SqliteUniqueViolation(sqlite3.IntegrityError):
 UniqueViolation: tuple[type[Exception], ...] = (asyncpg.UniqueViolationError, SqliteUniqueViolation)
 
 
-# ---- what both have in common ----------------------------------------------------------------------------------------
-
-
-class DatabaseEngine(Protocol):
-    """What the rest of `db` asks of an engine."""
-
-    dialect: str
-
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    def transaction(self) -> "Transaction | Joined": ...
-    def savepoint(self) -> "Savepoint": ...
-    def after_commit(self, then: Callable[[], object]) -> None: ...
-    async def lock(self, key: int) -> None: ...
-    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any: ...
-    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any: ...
-    def transform_response_to_dicts(self, results: Any) -> list[dict[str, Any]]: ...
+# ---- what both have in common ------------------------------------------------------------------------------
 
 
 class _Transactional:
-    """The part of an engine that sends each query to its task's transaction, or to a connection of its own."""
+    """The part of an engine that sends a query to its task's transaction, or to a connection of its own."""
 
     current_transaction: Any  # a ContextVar of Piccolo's Engine
     engine_type: str
@@ -161,12 +146,14 @@ class Transaction(BaseTransaction):
         if self.failed:
             raise TransactionError("something failed earlier in this transaction: it can only be rolled back")
 
-    async def __aenter__(self) -> Self:  # type: ignore[override]
+    async def __aenter__(self) -> Self:
         await self.begin()
         self.token: Token[Any] = self.engine.current_transaction.set(self)
         return self
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:  # type: ignore[override]
+    async def __aexit__(  # type: ignore[override]
+        self, kind: Any, error: BaseException | None, trace: Any
+    ) -> None:
         interruption = None
         try:
             if error is None:
@@ -228,8 +215,13 @@ class Savepoint:
             await self.transaction.run(f"RELEASE SAVEPOINT {self.name}", ())
 
 
+async def _undisturbed(work: Coroutine[Any, Any, object]) -> None:
+    if interruption := await _to_the_end(asyncio.ensure_future(work)):
+        raise interruption
+
+
 async def _to_the_end(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
-    """Waits for the future even if this task is cancelled meanwhile, and returns the cancellation for later."""
+    """Waits for the future even if this task is cancelled meanwhile; returns the cancellation for later."""
     cancelled = None
     while not future.done():
         try:
@@ -240,7 +232,7 @@ async def _to_the_end(future: "asyncio.Future[Any]") -> asyncio.CancelledError |
     return cancelled
 
 
-# ---- SQLite ----------------------------------------------------------------------------------------------------------
+# ---- SQLite ------------------------------------------------------------------------------------------------
 
 # SQLite has nothing but integers in such a column, so the quick conversion will do.
 sqlite3.register_converter("INTEGER", int)
@@ -256,7 +248,7 @@ _PRAGMAS = (
 _ONLY_READS = re.compile(r"\s*(SELECT|EXPLAIN)\b", re.IGNORECASE)
 
 
-class Sqlite(_Transactional, SQLiteEngine):
+class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     """One writer, a few readers, each query on a thread of theirs."""
 
     dialect = "sqlite"
@@ -310,8 +302,8 @@ class SqliteTransaction(Transaction):
         return self.engine.writer.run(sqlite3.Connection.commit)
 
     async def undo(self) -> None:
-        # Not awaited, so that nothing can come between: the writer does one thing after another, and so this before
-        # anything that the next transaction asks of it.
+        # Not awaited, so that nothing can come between: the writer does one thing after another, and so this
+        # before anything that the next transaction asks of it.
         self.engine.writer.run(_roll_back)
 
     async def release(self) -> None:
@@ -346,7 +338,7 @@ class _Connections:
 
 
 def _connection(arguments: dict[str, Any], *pragmas: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(**arguments)
+    connection: sqlite3.Connection = sqlite3.connect(**arguments)
     connection.row_factory = dict_factory
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
@@ -367,10 +359,10 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.rollback()
 
 
-# ---- PostgreSQL ------------------------------------------------------------------------------------------------------
+# ---- PostgreSQL --------------------------------------------------------------------------------------------
 
 
-class Postgres(_Transactional, PostgresEngine):
+class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
     """Piccolo's, with a pool."""
 
     dialect = "postgresql"
@@ -427,18 +419,20 @@ class PostgresTransaction(Transaction):
         return await self.connection.fetch(sql, *args, timeout=timeout_s)  # type: ignore[no-any-return]
 
     def start_commit(self) -> "asyncio.Future[Any]":
-        return asyncio.ensure_future(self.connection.execute("COMMIT"))
+        commit: Coroutine[Any, Any, object] = self.connection.execute("COMMIT")
+        return asyncio.ensure_future(commit)
 
     async def undo(self) -> None:
-        if interruption := await _to_the_end(asyncio.ensure_future(self._roll_back())):
-            raise interruption
+        await _undisturbed(self._roll_back())
 
     async def release(self) -> None:
-        if interruption := await _to_the_end(asyncio.ensure_future(self.engine._pool().release(self.connection))):
-            raise interruption
+        await _undisturbed(self.engine._pool().release(self.connection))
 
     async def _roll_back(self) -> None:
         try:
             await self.connection.execute("ROLLBACK")
         except Exception:  # the line is gone, and the transaction with it
             self.connection.terminate()
+
+
+Database = Sqlite | Postgres

@@ -1,12 +1,12 @@
 """Settings of this installation, from the environment: BALIE_URL, BALIE_PORT and so on.
 
-`from db.settings import settings` anywhere; `settings.load(os.environ, port=9000)` puts new values into that same object.
-Each field below is a setting: its name in capitals after BALIE_, its default, and its line in the README and `--help`.
-What an admin can change while the desk is open is not here but in the database.
+`from db.settings import settings` anywhere; `settings.load(os.environ, port=9000)` puts new values into that
+same object. Each field below is a setting: its name in capitals after BALIE_, its default, and its line in
+the README and `--help`. What an admin can change while the desk is open is not here but in the database.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -20,7 +20,8 @@ class BadSetting(ValueError):
 
 
 def _setting(about: str, read: Callable[[str], Any], default: str = "", shown: str = "") -> Any:
-    return field(init=False, metadata={"about": about, "read": read, "default": default, "shown": shown or default})
+    shown = shown or default
+    return field(init=False, metadata={"about": about, "read": read, "default": default, "shown": shown})
 
 
 def _port(text: str) -> int:
@@ -64,11 +65,16 @@ class Settings:
     )
     host: str = _setting("the address to listen on", str, "127.0.0.1")
     port: int = _setting("the port to listen on", _port, "8000")
-    data: Path = _setting("the directory of the embedded database", Path, "data")
+    data: Path = _setting("the directory of the embedded database", Path, "data")  # noqa: RUF009
     database_url: str = _setting(
-        "sqlite:///path or postgresql://user:password@host/name", _database_url, shown="sqlite:///{data}/balie.sqlite3"
+        "sqlite:///path or postgresql://user:password@host/name",
+        _database_url,
+        shown="sqlite:///{data}/balie.sqlite3",
     )
-    workers: int = _setting("processes that serve; more than one needs PostgreSQL", _count, "1")
+    language: str = _setting(
+        "the interface's language where nobody asks for another: nl, fr, de or en", str, "nl"
+    )
+    session_hours: int = _setting("how long a sign-in lasts", _count, "12")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         "addresses or networks of proxies whose X-Forwarded-For is believed", _networks, shown="none"
     )
@@ -76,16 +82,23 @@ class Settings:
     demo_password: str = _setting(
         "the password of everybody at the example desk", str, shown="made at the first start, and printed"
     )
-    now: datetime | None = _setting(
-        "an ISO moment at which the desk's clock starts, for trying things out", _moment, shown="the real time"
+    now: datetime | None = _setting(  # noqa: RUF009
+        "an ISO moment at which the desk's clock starts, for trying things out",
+        _moment,
+        shown="the real time",
     )
+
+    # The example desk: said by the command, not by the environment.
+    demo: bool = field(init=False, default=False)
 
     def load(self, environ: Mapping[str, str], **overrides: Any) -> None:
         """Every field afresh: an override that is not None, else the environment, else the default."""
-        values = {each.name: _value(each.name, each.metadata, environ, overrides) for each in fields(self)}
+        if unknown := overrides.keys() - {each.name for each in fields(self)}:
+            raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+        values = {each.name: _value(each, environ, overrides.get(each.name)) for each in _settable()}
         values["url"] = values["url"] or f"http://localhost:{values['port']}"
         values["database_url"] = values["database_url"] or f"sqlite:///{values['data']}/balie.sqlite3"
-        for name, value in values.items():
+        for name, value in {**values, "demo": overrides.get("demo", False)}.items():
             object.__setattr__(self, name, value)
         if self.now:
             clock.start_at(self.now)
@@ -97,20 +110,22 @@ class Settings:
 
     def documented(self) -> list[tuple[str, str, str]]:
         """(variable, default, what it is) of each."""
-        return [(f"BALIE_{f.name.upper()}", f.metadata["shown"], f.metadata["about"]) for f in fields(self)]
+        return [(f"BALIE_{f.name.upper()}", f.metadata["shown"], f.metadata["about"]) for f in _settable()]
 
 
-def _value(name: str, metadata: Mapping[str, Any], environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Any:
-    if overrides.get(name) is not None:
-        given = overrides[name]
-        if not isinstance(given, str):
-            return given
-    else:
-        given = environ.get(f"BALIE_{name.upper()}") or metadata["default"]
+def _settable() -> list[Field[Any]]:
+    return [each for each in fields(Settings) if each.metadata]
+
+
+def _value(setting: Field[Any], environ: Mapping[str, str], override: Any) -> Any:
+    variable = f"BALIE_{setting.name.upper()}"
+    given = environ.get(variable) or setting.metadata["default"] if override is None else override
+    if not isinstance(given, str):
+        return given
     try:
-        return metadata["read"](given.strip())
+        return setting.metadata["read"](given.strip())
     except ValueError as error:
-        raise BadSetting(f"BALIE_{name.upper()} = {given!r}: {error}") from None
+        raise BadSetting(f"{variable} = {given!r}: {error}") from None
 
 
 settings = Settings()

@@ -21,7 +21,7 @@ from db.clock import now
 
 CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null
 
-# ---- the desk and its people -----------------------------------------------------------------------------------------
+# ---- the desk and its people -------------------------------------------------------------------------------
 
 
 class Desk(Table, tablename="desk"):
@@ -81,7 +81,7 @@ class OneTimeLink(Table, tablename="one_time_link"):
     expires_at = Timestamptz(default=now)
 
 
-# ---- queues, hours, profiles -----------------------------------------------------------------------------------------
+# ---- queues, hours, profiles -------------------------------------------------------------------------------
 
 
 class Queue(Table, tablename="queue"):
@@ -126,7 +126,7 @@ class AgentProfile(Table, tablename="agent_profile"):
     profile = ForeignKey(references=Profile, null=False, on_delete=CASCADE)
 
 
-# ---- presence and readiness ------------------------------------------------------------------------------------------
+# ---- presence and readiness --------------------------------------------------------------------------------
 
 
 class Readiness(Table, tablename="readiness"):
@@ -138,7 +138,7 @@ class Readiness(Table, tablename="readiness"):
     ready = Boolean(default=False)
     reason = Text(default="")  # why not ready: a code, such as "logged_in", "not_answered", "lunch"
     gone_at: Timestamptz = Timestamptz(null=True, default=None)  # null: has a live console
-    here = Boolean(default=True)  # what routing last found: a live console, or its line gone for less than 10 s
+    here = Boolean(default=True)  # as routing last found: live, or gone for less than 10 s
     idle_since_at = Timestamptz(default=now)
 
 
@@ -152,7 +152,7 @@ class Presence(Table, tablename="presence"):
     alive_until_at = Timestamptz(default=now)
 
 
-# ---- the widget ------------------------------------------------------------------------------------------------------
+# ---- the widget --------------------------------------------------------------------------------------------
 
 
 class Widget(Table, tablename="widget"):
@@ -163,7 +163,7 @@ class Widget(Table, tablename="widget"):
     name = Text()
     language = Text(default="nl")  # when the host page asks for none that we have
     origins: JSON = JSON(default="[]")  # host pages that may frame the window, besides our own
-    form: JSON = JSON(default="[]")  # fields before the chat: any of name, email, subject, question; [] = no form
+    form: JSON = JSON(default="[]")  # asked first: any of name, email, subject, question; [] = no form
     privacy: JSON = JSON(default="{}")  # per language: {"text": …, "url": …}
     info_url = Text(default="")  # where blue leads; "" = our own info card
     info_card: JSON = JSON(default="{}")  # per language, Markdown
@@ -179,7 +179,7 @@ class Subject(Table, tablename="subject"):
     position = Integer(default=0)
 
 
-# ---- chats -----------------------------------------------------------------------------------------------------------
+# ---- chats -------------------------------------------------------------------------------------------------
 
 
 class Visitor(Table, tablename="visitor"):
@@ -201,13 +201,13 @@ class Chat(Table, tablename="chat"):
     state = Text(default="forming")
     ticket_at = Timestamptz(default=now)  # the moment of the press: the place in line; never changes
     hold_until_at: Timestamptz = Timestamptz(null=True, default=None)
-    promised_to = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)  # one of whose places is set aside for it
+    promised_to = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)  # with a place
     address_hash = Text(default="")  # while it is forming: at most two holds per address
     returned = Boolean(default=False)  # lost its agent: head of its queue
     begun = Boolean(default=False)  # a conversation has begun at some time
     visitor_gone_at: Timestamptz = Timestamptz(null=True, default=None)  # null: has a live page
-    visitor_here = Boolean(default=True)  # what routing last found: a live page, or its line gone for less than 10 s
-    alone_since_at: Timestamptz = Timestamptz(null=True, default=None)  # queue closed and nobody is left for it
+    visitor_here = Boolean(default=True)  # as routing last found: live, or gone for less than 10 s
+    alone_since_at: Timestamptz = Timestamptz(null=True, default=None)  # queue closed, nobody left for it
     started_at: Timestamptz = Timestamptz(null=True, default=None)  # no longer forming
     ended_at: Timestamptz = Timestamptz(null=True, default=None)
     ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed
@@ -219,11 +219,12 @@ class Chat(Table, tablename="chat"):
     visitor_email = Text(default="")
     seq = Integer(default=0)  # of its last public message
     visitor_read_seq = Integer(default=0)
-    unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # a visitor's message nobody has answered
+    unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # by the agents
 
 
 class Message(Table, tablename="message"):
-    """One line of the public thread: what somebody wrote, or what happened. Private messages live elsewhere."""
+    """One line of the public thread: what somebody wrote or what happened. Private messages live
+    elsewhere."""
 
     id: Serial
     chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
@@ -239,7 +240,8 @@ class Message(Table, tablename="message"):
 
 
 class Reservation(Table, tablename="reservation"):
-    """A waiting chat held for one agent until it answers. One open per chat and one per agent, by unique index."""
+    """A waiting chat held for one agent until it answers. One open per chat, one per agent, by unique
+    index."""
 
     id: Serial
     chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
