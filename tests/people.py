@@ -1,4 +1,4 @@
-"""The people of the tests: a visitor in a chat window, an agent at a console. Each has a screen, kept as the browser would."""
+"""The people of the tests: a visitor in a chat window, an agent at a console; each with a screen to look at."""
 
 import contextlib
 import secrets
@@ -25,7 +25,7 @@ class Person:
     async def send(
         self, method: str, path: str, data: Mapping[str, Any] | None = None, **more: Any
     ) -> httpx.Response:
-        """What the page sends; the answer's partials go to their places, the rest is for the test to look at."""
+        """What the page sends; the answer's partials go to their places, the rest is for the test."""
         answer = await self.client.request(method, path, data=data, **more)
         if "text/html" in answer.headers.get("content-type", ""):
             self.screen.apply(answer.text)

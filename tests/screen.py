@@ -43,7 +43,7 @@ def words(node: LexborNode) -> str:
 
 
 def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
-    new = [node for node in partial.iter(include_text=True)]
+    new = list(partial.iter(include_text=True))
     if how == "thread":
         for item in partial.css("li"):
             put_in_order(target, item)
@@ -65,7 +65,7 @@ def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
 
 
 def put_in_order(thread: LexborNode, item: LexborNode) -> None:
-    """The house swap: the same id takes its place, another goes where its number belongs; unnumbered ones last."""
+    """The house swap: an id that is there is replaced, another goes where its number belongs, or last."""
     for old in thread.css("li"):
         if old.attributes.get("id") == item.attributes.get("id"):
             old.replace_with(item)

@@ -27,7 +27,7 @@ class Stream:
         self.news = asyncio.Condition()
 
     async def wait_for(self, wanted: str | Callable[[], object], within_s: float = SOON_S) -> None:
-        """Until some event's data contains the text, or until the condition holds (looked at after each event)."""
+        """Until some event contains the text, or until the condition holds (looked at after each event)."""
         holds = wanted if callable(wanted) else lambda: any(wanted in event.data for event in self.events)
         try:
             async with asyncio.timeout(within_s), self.news:
