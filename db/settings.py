@@ -8,7 +8,7 @@ the README and `--help`. What an admin can change while the desk is open is not 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(part) for part in text.replace(",", " ").split())
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(part)) for part in text.replace(",", " ").split())
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Settings:
         "the interface's language where nobody asks for another: nl, fr, de or en", str, "nl"
     )
     session_hours: int = _setting("how long a sign-in lasts", _count, "12")
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+    trusted_proxies: tuple[str, ...] = _setting(
         "addresses or networks of proxies whose X-Forwarded-For is believed", _networks, shown="none"
     )
     desk_name: str = _setting("what a new desk is called at its first start", str, "Balie")
