@@ -32,6 +32,7 @@ class Desk(Table, tablename="desk"):
     time_zone = Text(default="Europe/Brussels")
     language = Text(default="nl")
     secret = Text(secret=True)  # keys what must be recognised but not read, such as a visitor's address
+    alive_at: Timestamptz = Timestamptz(null=True, default=None)  # when a server was last up
 
 
 class Role(Table, tablename="role"):
@@ -208,6 +209,7 @@ class Chat(Table, tablename="chat"):
     visitor_gone_at: Timestamptz = Timestamptz(null=True, default=None)  # null: has a live page
     visitor_here = Boolean(default=True)  # as routing last found: live, or gone for less than 10 s
     alone_since_at: Timestamptz = Timestamptz(null=True, default=None)  # queue closed, nobody left for it
+    outlook = Text(default="")  # what routing last found for a waiting chat: asked, line, nobody
     started_at: Timestamptz = Timestamptz(null=True, default=None)  # no longer forming
     ended_at: Timestamptz = Timestamptz(null=True, default=None)
     ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed

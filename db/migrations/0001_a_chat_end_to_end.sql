@@ -7,7 +7,8 @@ CREATE TABLE desk (
     name TEXT NOT NULL DEFAULT '',
     time_zone TEXT NOT NULL DEFAULT 'Europe/Brussels',
     language TEXT NOT NULL DEFAULT 'nl',
-    secret TEXT NOT NULL DEFAULT ''
+    secret TEXT NOT NULL DEFAULT '',
+    alive_at TIMESTAMPTZ
 );
 
 CREATE TABLE role (
@@ -147,6 +148,7 @@ CREATE TABLE chat (
     visitor_gone_at TIMESTAMPTZ,
     visitor_here BOOLEAN NOT NULL DEFAULT TRUE,
     alone_since_at TIMESTAMPTZ,
+    outlook TEXT NOT NULL DEFAULT '',
     started_at TIMESTAMPTZ,
     ended_at TIMESTAMPTZ,
     ended_how TEXT NOT NULL DEFAULT '',
