@@ -1,0 +1,440 @@
+"""Widget: what a host page embeds: the button, whether it is green, and the info card it leads to when not.
+
+    GET /embed.js              the button, for any page of any site
+    GET /widget/{key}/status   whether somebody can take a chat, as long as a page looks
+    GET /widget/{key}/info     the info card
+
+Thousands of host pages may look at the same button. All of them are sent the same bytes, so a page costs a
+connection and no more: no task beside the one that waits for it to go away, no queue, no timer of its own.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+from litestar import Request, Response, asgi, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect
+from litestar.types import Receive, Scope, Send
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+
+import db
+import layouts
+from db.clock import now
+from db.tables import Subject, Widget
+from features import desk, hours, live
+from features.access import public
+from features.routing import ButtonTurned
+from layouts import HERE, LANGUAGES, _, best_language, html, language, ngettext, speaking, template
+
+REPEAT_S = 20  # a page that has heard nothing for twice as long connects anew
+RECHECK_S = 3  # should a turn ever go unheard
+SCRIPT_AGE_S = 300
+ORIGIN = re.compile(r"https?://[\w.*:\[\]-]+")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors {}"
+)
+
+T = TypeVar("T")
+
+log = structlog.get_logger("balie.widget")
+
+
+@dataclass(frozen=True)
+class WidgetFacts:
+    """A widget as its admin has set it. What is said per language is said in the one being spoken."""
+
+    id: int
+    key: str
+    name: str
+    language: str
+    origins: list[str]
+    form: list[str]
+    privacy: dict[str, dict[str, str]]
+    info_url: str
+    info_card: dict[str, str]
+
+    @property
+    def privacy_text(self) -> str:
+        return in_words(self.privacy, self.language, {}).get("text", "")
+
+    @property
+    def privacy_url(self) -> str:
+        return in_words(self.privacy, self.language, {}).get("url", "")
+
+    @property
+    def card(self) -> Markup:
+        return Markup(markdown.render(in_words(self.info_card, self.language, "")))  # noqa: S704 – no HTML comes through
+
+
+@dataclass(frozen=True)
+class SubjectFacts:
+    id: int
+    queue: int
+    queue_name: str
+    green: bool
+    labels: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        return in_words(self.labels, desk.facts.language, self.queue_name)
+
+
+# ---- the button ------------------------------------------------------------------------------------------
+
+SCRIPT = (HERE.parent / "static" / "embed.js").read_bytes()
+SCRIPT_HEADERS = {
+    "Cache-Control": f"public, max-age={SCRIPT_AGE_S}",
+    "ETag": f'"{hashlib.sha256(SCRIPT).hexdigest()[:20]}"',
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+
+@get("/embed.js", guards=[public])
+async def embed(request: Request[Any, Any, Any]) -> Response[bytes]:
+    if SCRIPT_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=SCRIPT_HEADERS)
+    return Response(SCRIPT, media_type="text/javascript; charset=utf-8", headers=SCRIPT_HEADERS)
+
+
+# ---- its status ------------------------------------------------------------------------------------------
+
+
+class Line:
+    """A host page that looks."""
+
+    __slots__ = ("dropped", "send", "task")
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.task = asyncio.current_task()
+        self.dropped = False
+
+    def tell(self, message: Any) -> None:
+        """Send without waiting: a server waits only for a reader whose buffer is full; that one is let go."""
+        steps = self.send(message).__await__()
+        try:
+            next(steps)
+        except StopIteration:
+            return
+        except Exception as problem:
+            log.info("page_lost", problem=repr(problem))
+        else:
+            steps.close()
+        self.dropped = True
+        if self.task:
+            self.task.cancel()
+
+
+@dataclass
+class Board:
+    """What the pages with one widget are told."""
+
+    green: bool
+    first: bytes
+    lines: set[Line] = field(default_factory=set)
+
+
+boards: dict[str, Board] = {}
+loop: asyncio.AbstractEventLoop | None = None
+
+
+@asgi("/widget/{key:str}/status", guards=[public], copy_scope=False)
+async def status(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return await say(send, 405, b"", (b"allow", b"GET"))
+    board = await board_of(scope["path_params"]["key"])
+    if board is None:
+        return await say(send, 404, _("There is no widget with this key.").encode())
+    del scope
+    await send(START)
+    told = b""
+    while told is not board.first:  # it may turn while we write
+        told = board.first
+        await send(body(told))
+    line = Line(send)
+    board.lines.add(line)
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except asyncio.CancelledError:
+        if not line.dropped:
+            raise
+    finally:
+        board.lines.discard(line)
+
+
+START: Any = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"access-control-allow-origin", b"*"),
+        (b"x-accel-buffering", b"no"),
+    ],
+}
+
+
+def body(data: bytes, more: bool = True) -> Any:
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+async def say(send: Send, status_code: int, words: bytes, *headers: tuple[bytes, bytes]) -> None:
+    kind = (b"content-type", b"text/plain; charset=utf-8")
+    anyone = (b"access-control-allow-origin", b"*")
+    await send({"type": "http.response.start", "status": status_code, "headers": [kind, anyone, *headers]})
+    await send(body(words, more=False))
+
+
+async def board_of(key: str) -> Board | None:
+    if key not in boards:  # just made, or wrong
+        await refresh()
+    return boards.get(key)
+
+
+GREEN = (
+    "SELECT DISTINCT widget.key AS key FROM widget"
+    " JOIN subject ON subject.widget = widget.id JOIN queue ON queue.id = subject.queue WHERE queue.green"
+)
+
+
+async def refresh() -> None:
+    """Read which buttons are green, and tell those who look at one that has turned."""
+    green = {row["key"] for row in await db.sql(GREEN)}
+    widgets = await Widget.select(Widget.key, Widget.language, Widget.info_url)
+    for row in widgets:
+        update(row["key"], row["key"] in green, row["language"], row["info_url"])
+    for key in boards.keys() - {row["key"] for row in widgets}:
+        end(boards.pop(key))
+
+
+def update(key: str, green: bool, own_language: str, info_url: str) -> None:
+    first = frame({"green": green, "language": own_language, "info": info_url, "texts": texts()})
+    board = boards.setdefault(key, Board(green, first))
+    if board.first == first:
+        return
+    told = frame({"green": green}) if board.green != green else first
+    board.green, board.first = green, first
+    tell(board, told)
+
+
+def frame(news: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(news, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+
+
+def texts() -> dict[str, dict[str, str]]:
+    """All that the button says, in every language: the host page chooses."""
+    said = {}
+    for code in LANGUAGES:
+        with speaking(code):
+            said[code] = {
+                "green": _("Chat with a member of staff"),
+                "info": _("Chat unavailable, see the information page"),
+                "back": _("Back to your conversation"),
+                "away": _("Chat cannot be reached just now. Try again"),
+                "wait": _("One moment please…"),
+                "one": ngettext("{n} new message", "{n} new messages", 1),
+                "many": ngettext("{n} new message", "{n} new messages", 2),
+                "title": _("Chat with {desk}").format(desk=desk.facts.name),
+            }
+    return said
+
+
+def tell(board: Board, data: bytes) -> None:
+    message = body(data)
+    for line in tuple(board.lines):
+        line.tell(message)
+
+
+def end(board: Board) -> None:
+    for line in tuple(board.lines):
+        line.tell(body(b"", more=False))
+
+
+async def open_up() -> None:
+    global loop
+    loop = asyncio.get_running_loop()
+    boards.clear()
+    await refresh()
+
+
+async def keep_current(stop: asyncio.Event) -> None:
+    """Follow what routing finds, and repeat it now and then, so that a page can tell silence from a dead line."""
+    clock = asyncio.get_running_loop().time
+    repeat_at = clock() + REPEAT_S
+    with live.subscribed("desk") as news:
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _stopping: news.put(live.Connected()))
+        while not stop.is_set():
+            await turned(news)
+            try:
+                await refresh()
+            except Exception:  # the next look may succeed
+                log.exception("refresh_failed")
+            if clock() >= repeat_at:
+                repeat_at = clock() + REPEAT_S
+                for board in boards.values():
+                    tell(board, frame({"green": board.green}))
+
+
+async def turned(news: live.Subscription) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RECHECK_S):
+            while not any(isinstance(event, ButtonTurned | live.Connected) for event in await news.batch()):
+                pass
+
+
+def shut() -> None:
+    """Let everybody go: open streams would hold back a stop. A signal handler calls this, the loop does it."""
+    if loop and not loop.is_closed():
+        loop.call_soon_threadsafe(end_all)
+
+
+def end_all() -> None:
+    for board in boards.values():
+        end(board)
+
+
+# ---- the info card ---------------------------------------------------------------------------------------
+
+
+@get("/widget/{key:str}/info", guards=[public])
+async def info(key: FromPath[str], lang: str = "") -> Response[Any]:
+    """Where blue leads. In the window's frame, or on a page of its own."""
+    found = await widget_by_key(key)
+    layouts.language.set(best_language(lang, found.language if found else language.get()))
+    if found is None:
+        raise NotFoundException
+    if found.info_url:
+        return Redirect(found.info_url)
+    served = await subjects(found.id)
+    green = any(subject.green for subject in served)
+    page = ui.page(desk.facts.name, found, await todays_hours(served), green)
+    return html(page, headers={"Content-Security-Policy": window_policy(found), "Cache-Control": "no-store"})
+
+
+async def todays_hours(served: Sequence[SubjectFacts]) -> list[tuple[str, str]]:
+    names = {subject.queue: subject.queue_name for subject in served}
+    return [(name, in_blocks(await hours.today(queue, now()))) for queue, name in names.items()]
+
+
+def in_blocks(today: hours.Hours) -> str:
+    if today.always:
+        return _("Always open")
+    return ", ".join(f"{block.opens} – {block.closes}" for block in today.blocks) or _("Closed today")
+
+
+def window_policy(found: WidgetFacts) -> str:
+    """Of the pages that a host page may frame."""
+    return POLICY.format(" ".join(["'self'", *filter(ORIGIN.fullmatch, found.origins)]))
+
+
+# ---- what other features ask -----------------------------------------------------------------------------
+
+
+async def widget_by_key(key: str) -> WidgetFacts | None:
+    row = await Widget.select().where(Widget.key == key).first()
+    if row is None:
+        return None
+    for name in ("origins", "form", "privacy", "info_card"):
+        row[name] = json.loads(row[name])
+    return WidgetFacts(**row)
+
+
+async def subjects(widget: int) -> list[SubjectFacts]:
+    """What a visitor can choose, in order, and whether there is a place for each."""
+    rows = await (
+        Subject.select(
+            Subject.id,
+            Subject.queue,
+            Subject.queue.name.as_alias("queue_name"),
+            Subject.queue.green.as_alias("green"),
+            Subject.label.as_alias("labels"),
+        )
+        .where(Subject.widget == widget)
+        .order_by(Subject.position)
+        .order_by(Subject.id)
+    )
+    return [SubjectFacts(**{**row, "labels": json.loads(row["labels"])}) for row in rows]
+
+
+def in_words(said: Mapping[str, T], own_language: str, otherwise: T) -> T:
+    """In the language being spoken, else in the widget's own, else in any."""
+    for code in (language.get(), own_language, *said):
+        if found := said.get(code):
+            return found
+    return otherwise
+
+
+def new_tab(
+    renderer: Any, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    """A link must not put another site into the window's frame."""
+    if tokens[at].attrGet("href") and str(tokens[at].attrGet("href")).startswith("http"):
+        tokens[at].attrSet("target", "_blank")
+        tokens[at].attrSet("rel", "noopener")
+    return str(renderer.renderToken(tokens, at, options, env))
+
+
+markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
+markdown.add_render_rule("link_open", new_tab)
+
+starts = [open_up]
+tasks = [keep_current]
+stops = [shut]
+routes = [embed, status, info]
+
+ui = template("""
+{% from "base.html" import document %}
+{% from "components.html" import button, icon, icon_button, status %}
+
+{% macro page(desk, widget, hours, green) %}
+{% call document(_("Information") ~ " – " ~ desk, "window", ["info.js"]) %}
+<header class="window-head">
+  <div class="window-title">
+    <h1 id="title" tabindex="-1" translate="no">{{ desk }}</h1>
+    <div role="status">
+      {{ status("blue", _("Chat is not available now"), attrs={"id": "blue", "hidden": green}) }}
+      {{ status("green", _("You can chat with us now"), attrs={"id": "green", "hidden": not green}) }}
+    </div>
+  </div>
+  <div class="window-actions">{{ icon_button("x", _("Close"), attrs={"id": "close", "hidden": true}) }}</div>
+</header>
+<main class="window-form stack">
+  {% set address = "/widget/" ~ widget.key ~ "?lang=" ~ language() %}
+  {% set attrs = {"id": "chat", "href": address, "hidden": not green} %}
+  {{ button(_("Chat with a member of staff"), "available large fill", "message-square-text", attrs=attrs) }}
+  {{ card(widget, hours) }}
+</main>
+{% endcall %}
+{% endmacro %}
+
+{# What can be done instead of chatting. #}
+{% macro card(widget, hours) %}
+<div class="info-card stack">
+  <div class="prose">{{ widget.card }}</div>
+  {% if hours %}
+  <section class="stack">
+    <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
+    <table class="hours" aria-labelledby="hours">
+      {% for queue, words in hours %}<tr><th scope="row">{{ queue }}</th><td>{{ words }}</td></tr>{% endfor %}
+    </table>
+  </section>
+  {% endif %}
+  <p class="way">{{ icon("siren") }}<span>{{ _("In an emergency, call 112.") }}</span></p>
+</div>
+{% endmacro %}
+""")
