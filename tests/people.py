@@ -1,4 +1,4 @@
-"""The people of the tests: a visitor in a chat window, an agent at a console; each with a screen to look at."""
+"""The people of the tests: a visitor in a chat window, an agent at a console; each with a screen."""
 
 import contextlib
 import secrets

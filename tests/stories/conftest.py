@@ -1,0 +1,364 @@
+"""What every story stands on: a Balie of its own, as people start it, and real browsers that look at it.
+
+A story ends with axe on each open page, and fails on whatever a browser complained about: an error in the
+console, or something that the content security policy had to stop. BALIE_SCREENSHOTS names a folder for
+pictures of how it ended.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FrameLocator,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
+
+from tests.people import PASSWORD
+
+ROOT = Path(__file__).parents[2]
+WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
+START_S = 30
+STOP_S = 10
+PATIENCE_MS = 10_000
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+
+# What a browser calls an error although it is our answer: signed out, gone, too late, wrong, too often.
+ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of (401|404|409|422|429)")
+LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
+
+story_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+    report = yield
+    if report.failed:
+        item.stash[story_failed] = True
+    return report
+
+
+# ---- the server ------------------------------------------------------------------------------------------
+
+
+class Server:
+    """`balie demo` in a process of its own, which can be killed and started again."""
+
+    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING) -> None:
+        self.data = data
+        self.now = datetime.fromisoformat(now)
+        self.since = time.monotonic()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = data.parent / f"{data.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.was_killed = False
+
+    def start(self) -> None:
+        now = self.now + timedelta(
+            seconds=time.monotonic() - self.since
+        )  # a restart is no travel back in time
+        own = {"BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_NOW": now.isoformat(), "BALIE_URL": self.url}
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
+        command = [sys.executable, "app.py", "demo", "--port", str(self.port), "--data", str(self.data)]
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env={**foreign, **own}, stdout=output, stderr=output
+            )
+        self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        give_up = time.monotonic() + START_S
+        while time.monotonic() < give_up:
+            assert self.process is not None
+            assert self.process.poll() is None, f"it ended:\n{self.log}"
+            try:
+                if httpx.get(f"{self.url}/health", trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"not up after {START_S} s:\n{self.log}")
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process is not None
+        self.was_killed = True
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As a service manager would. It has to end by itself, whatever streams are open."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(STOP_S)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def log(self) -> str:
+        return self.output.read_text(errors="replace")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def time_of_day() -> str:
+    """When a story begins; parametrize it for another moment."""
+    return WEDNESDAY_MORNING
+
+
+@pytest.fixture
+def server(tmp_path: Path, time_of_day: str) -> Iterator[Server]:
+    """The example desk, open, on a data directory of its own."""
+    running = Server(tmp_path / "data", time_of_day)
+    try:
+        running.start()
+        yield running
+        running.stop()
+        assert "Traceback" not in running.log, running.log
+    finally:
+        running.close()
+
+
+# ---- the browsers ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("BALIE_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Browsers:
+    """Everybody in a story has a browser of their own; nothing that one of them complains about is missed."""
+
+    def __init__(self, browser: Browser, server: Server, story: str) -> None:
+        self.browser = browser
+        self.server = server
+        self.story = story
+        self.contexts: list[BrowserContext] = []
+        self.pages: list[Page] = []
+        self.complaints: list[str] = []
+        self.forgiven: list[str] = []  # a story's own, as regular expressions
+
+    def context(self, language: str = "nl-BE", **options: Any) -> BrowserContext:
+        viewport = options.pop("viewport", {"width": 1280, "height": 720})
+        context = self.browser.new_context(
+            locale=language,
+            timezone_id="Europe/Brussels",
+            viewport=viewport,
+            base_url=self.server.url,
+            **options,
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        if pictures():
+            context.tracing.start(screenshots=True, snapshots=True)
+        self.contexts.append(context)
+        context.on("page", self.watch)
+        return context
+
+    def watch(self, page: Page) -> None:
+        self.pages.append(page)
+        page.on("console", self.hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not self.is_forgiven(message.text):
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def is_forgiven(self, text: str) -> bool:
+        if ANSWERS.search(text) or (self.server.was_killed and LINE_DOWN.search(text)):
+            return True
+        return any(re.search(pattern, text) for pattern in self.forgiven)
+
+    # -- who comes --
+
+    def visitor(self, path: str = "/demo", **options: Any) -> "VisitorPage":
+        page = self.context(**options).new_page()
+        page.goto(path)
+        return VisitorPage(page)
+
+    def agent(self, username: str, profile: str = "", ready: bool = True, **options: Any) -> "AgentPage":
+        agent = AgentPage(self.context(**options).new_page(), username)
+        agent.page.goto("/console")
+        agent.sign_in()
+        agent.choose_profile(profile)
+        if ready:
+            agent.become_ready()
+        return agent
+
+    # -- how it ends --
+
+    def picture(self, page: Page, name: str) -> None:
+        if folder := pictures():
+            page.screenshot(path=folder / f"{self.story}-{name}.png")
+
+    def photograph_all(self, name: str) -> None:
+        for number, page in enumerate(self.open_pages(), 1):
+            self.picture(page, f"{name}-{number}")
+
+    def open_pages(self) -> list[Page]:
+        return [page for page in self.pages if not page.is_closed()]
+
+    def close(self, failed: bool) -> None:
+        for number, context in enumerate(self.contexts, 1):
+            folder = pictures()
+            if folder and failed:
+                context.tracing.stop(path=folder / f"{self.story}-{number}.zip")
+            elif folder:
+                context.tracing.stop()
+            context.close()
+
+
+def pictures() -> Path | None:
+    named = os.environ.get("BALIE_SCREENSHOTS")
+    if not named:
+        return None
+    Path(named).mkdir(parents=True, exist_ok=True)
+    return Path(named)
+
+
+@pytest.fixture
+def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Browsers]:
+    story = re.sub(r"\W+", "-", request.node.name).strip("-")
+    watched = Browsers(browser, server, story)
+    failed = True
+    try:
+        yield watched
+        failed = request.node.stash.get(story_failed, False)
+        watched.photograph_all("failed" if failed else "end")
+        if not failed:
+            for page in watched.open_pages():
+                check_accessibility(page)
+            assert not watched.complaints, "\n".join(watched.complaints)
+    finally:
+        watched.close(failed)
+
+
+def check_accessibility(page: Page) -> None:
+    """Axe on the page and in each of its frames; nothing may be found."""
+    found = []
+    for frame in page.frames:
+        frame.evaluate(AXE_SCRIPT)
+        result = frame.evaluate(
+            "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
+            AXE_TAGS,
+        )
+        for violation in result["violations"]:
+            nodes = "\n".join(
+                f"    {node['html']}\n    {node['failureSummary']}" for node in violation["nodes"]
+            )
+            found.append(f"{frame.url}: {violation['id']}: {violation['help']}\n{nodes}")
+    assert not found, "axe found:\n" + "\n".join(found)
+
+
+# ---- who is in a story -----------------------------------------------------------------------------------
+
+
+class VisitorPage:
+    """A page of the host site with the button on it, or the window on a page of its own."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def window(self) -> FrameLocator | Page:
+        """Where the chat is."""
+        return self.page if "/widget/" in self.page.url else self.page.frame_locator("iframe")
+
+    def button(self, name: str = "Chat met een medewerker") -> Locator:
+        return self.page.get_by_role("button", name=name)
+
+    def press(self) -> None:
+        self.button().click()
+
+    @property
+    def thread(self) -> Locator:
+        return self.window.get_by_role("log")
+
+    @property
+    def text_bar(self) -> Locator:
+        return self.window.get_by_label("Uw bericht")
+
+    def say(self, text: str) -> None:
+        self.text_bar.fill(text)
+        self.text_bar.press("Enter")
+
+    def sees(self, text: str) -> None:
+        expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)
+
+
+class AgentPage:
+    """The console."""
+
+    def __init__(self, page: Page, username: str) -> None:
+        self.page = page
+        self.username = username
+
+    def sign_in(self, password: str = PASSWORD) -> None:
+        self.page.get_by_label("Gebruikersnaam").fill(self.username)
+        self.page.get_by_label("Wachtwoord").fill(password)
+        self.page.get_by_role("button", name="Aanmelden").click()
+
+    def choose_profile(self, profile: str = "") -> None:
+        """By its name, or the first."""
+        choices = self.page.get_by_role("radio", name=profile) if profile else self.page.get_by_role("radio")
+        choices.first.check()
+        self.page.get_by_role("button", name=re.compile("Profiel|Verder|Beginnen|Kiezen")).first.click()
+
+    def become_ready(self) -> None:
+        self.page.get_by_role("button", name="Beschikbaar").first.click()
+
+    def request(self) -> Locator:
+        return self.page.get_by_role("button", name="Accepteren")
+
+    def accept(self) -> None:
+        self.request().click()
+
+    def reject(self) -> None:
+        self.page.get_by_role("button", name="Afwijzen").click()
+
+    def tab(self, name: str) -> Locator:
+        return self.page.get_by_role("tab", name=name)
+
+    @property
+    def thread(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    def say(self, text: str, to: str = "") -> None:
+        text_bar = self.page.get_by_label(re.compile(f"Bericht aan {re.escape(to)}"))
+        text_bar.fill(text)
+        text_bar.press("Enter")
+
+    def sees(self, text: str) -> None:
+        expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)
