@@ -1,0 +1,237 @@
+"""The example desk: "Gemeente Voorbeeld", for `bin/balie demo`, for looking around and for the tests.
+
+One named world for all: two queues, three agents, a supervisor, an admin, and a widget with a form besides
+one without. Also the very first row of a real desk, which begins empty.
+"""
+
+import json
+import secrets
+from typing import Any
+
+import db
+from db.clock import now
+from db.settings import settings
+from db.tables import (
+    Agent,
+    AgentProfile,
+    Desk,
+    OpeningHours,
+    Profile,
+    ProfileQueue,
+    Queue,
+    Role,
+    Subject,
+    Widget,
+)
+
+WEEKDAYS = range(5)
+MORNING, AFTERNOON = (9 * 60, 12 * 60), (13 * 60, 17 * 60)
+
+ROLES = {"agent": ["chat"], "supervisor": ["chat", "supervise"], "admin": ["manage_desk"]}
+
+# (user name, display name, role, language of the interface, profiles)
+PEOPLE = (
+    ("an", "An", "agent", "nl", ("Loket", "Backoffice")),
+    ("bram", "Bram", "agent", "nl", ("Loket", "Vergunningen")),
+    ("chloe", "Chloé", "agent", "fr", ("Loket",)),
+    ("eva", "Eva", "supervisor", "nl", ("Loket",)),
+    ("admin", "Beheerder", "admin", "nl", ()),
+)
+
+# (name, places, {queue: priority})
+PROFILES: tuple[tuple[str, int, dict[str, int]], ...] = (
+    ("Loket", 3, {"Algemeen": 1, "Vergunningen": 2}),
+    ("Vergunningen", 2, {"Vergunningen": 1}),
+    ("Backoffice", 3, {}),
+)
+
+LABELS = {
+    "Algemeen": {
+        "nl": "Algemene vraag",
+        "fr": "Question générale",
+        "de": "Allgemeine Frage",
+        "en": "General question",
+    },
+    "Vergunningen": {
+        "nl": "Vergunningen",
+        "fr": "Permis et autorisations",
+        "de": "Genehmigungen",
+        "en": "Permits",
+    },
+}
+
+PRIVACY_TEXT = {
+    "nl": "We gebruiken uw gegevens alleen om uw vraag te beantwoorden.",
+    "fr": "Nous utilisons vos données uniquement pour répondre à votre question.",
+    "de": "Wir verwenden Ihre Daten nur, um Ihre Frage zu beantworten.",
+    "en": "We use your details only to answer your question.",
+}
+PRIVACY = {
+    language: {"text": text, "url": f"https://example.org/{language}/privacy"}
+    for language, text in PRIVACY_TEXT.items()
+}
+
+INFO_CARD = {
+    "nl": """\
+U kunt ons ook op een andere manier bereiken.
+
+## Bellen
+
+[02 123 45 67](tel:+3221234567), op werkdagen van 9.00 tot 17.00 uur
+
+## Langskomen
+
+Gemeentehuis, Marktplein 1, 9999 Voorbeeld, op werkdagen van 9.00 tot 12.00 uur
+
+## Noodgeval
+
+Is er iemand in gevaar? Bel [112](tel:112).
+""",
+    "fr": """\
+Vous pouvez aussi nous joindre autrement.
+
+## Par téléphone
+
+[02 123 45 67](tel:+3221234567), les jours ouvrables de 9 h à 17 h
+
+## Sur place
+
+Maison communale, Marktplein 1, 9999 Voorbeeld, les jours ouvrables de 9 h à 12 h
+
+## Urgence
+
+Quelqu’un est en danger\N{NO-BREAK SPACE}? Appelez le [112](tel:112).
+""",
+    "de": """\
+Sie erreichen uns auch auf anderen Wegen.
+
+## Telefon
+
+[02 123 45 67](tel:+3221234567), werktags von 9 bis 17 Uhr
+
+## Vor Ort
+
+Gemeindehaus, Marktplein 1, 9999 Voorbeeld, werktags von 9 bis 12 Uhr
+
+## Notfall
+
+Ist jemand in Gefahr? Rufen Sie [112](tel:112) an.
+""",
+    "en": """\
+You can also reach us in other ways.
+
+## By telephone
+
+[02 123 45 67](tel:+3221234567), on working days from 9:00 to 17:00
+
+## In person
+
+Town hall, Marktplein 1, 9999 Voorbeeld, on working days from 9:00 to 12:00
+
+## Emergency
+
+Is somebody in danger? Call [112](tel:112).
+""",
+}
+
+
+async def load(password: str | None = None) -> dict[str, str] | None:
+    """Makes the desk and returns who signs in with what; None, and nothing done, where there is a desk."""
+    from features.access import hashed  # the desk's own way of keeping passwords
+
+    if await Desk.exists():
+        return None
+    passwords = {username: password or new_password() for username, *_ in PEOPLE}
+    hashes = {username: await hashed(secret) for username, secret in passwords.items()}
+    async with db.transaction():
+        await db.lock("first start")
+        if await Desk.exists():
+            return None
+        await new_desk("Gemeente Voorbeeld")
+        queues = await new_queues()
+        await new_people(hashes, await new_roles(), await new_profiles(queues))
+        await new_widgets(queues)
+    return passwords
+
+
+async def empty(name: str) -> None:
+    """A real desk at its first start: nothing but its name."""
+    async with db.transaction():
+        await db.lock("first start")
+        if not await Desk.exists():
+            await new_desk(name, settings.language)
+
+
+def new_password() -> str:
+    """Easy to read out and to type, hard to guess: 51 bits."""
+    syllables = [secrets.choice("bdfghjklmnprstvz") + secrets.choice("aeiou") for _ in range(6)]
+    return f"{''.join(syllables[:3])}-{''.join(syllables[3:])}-{secrets.randbelow(10_000):04}"
+
+
+async def new_desk(name: str, language: str = "nl") -> None:
+    await Desk(name=name, language=language, secret=secrets.token_hex(32)).save()
+
+
+async def new_queues() -> dict[str, int]:
+    general, permits = Queue(name="Algemeen", always_open=True), Queue(name="Vergunningen")
+    await general.save()
+    await permits.save()
+    await OpeningHours.insert(
+        *(
+            OpeningHours(queue=permits.id, weekday=weekday, opens_minute=opens, closes_minute=closes)
+            for weekday in WEEKDAYS
+            for opens, closes in (MORNING, AFTERNOON)
+        )
+    )
+    return {general.name: general.id, permits.name: permits.id}
+
+
+async def new_roles() -> dict[str, int]:
+    roles = [Role(name=name, permissions=json.dumps(permissions)) for name, permissions in ROLES.items()]
+    for role in roles:
+        await role.save()
+    return {role.name: role.id for role in roles}
+
+
+async def new_profiles(queues: dict[str, int]) -> dict[str, int]:
+    made = {}
+    for name, places, served in PROFILES:
+        profile = Profile(name=name, places=places)
+        await profile.save()
+        made[name] = profile.id
+        for queue, priority in served.items():
+            await ProfileQueue(profile=profile.id, queue=queues[queue], priority=priority).save()
+    return made
+
+
+async def new_people(hashes: dict[str, str], roles: dict[str, int], profiles: dict[str, int]) -> None:
+    for username, name, role, language, theirs in PEOPLE:
+        agent = Agent(
+            username=username,
+            name=name,
+            password_hash=hashes[username],
+            role=roles[role],
+            language=language,
+            created_at=now(),
+        )
+        await agent.save()
+        for profile in theirs:
+            await AgentProfile(agent=agent.id, profile=profiles[profile]).save()
+
+
+async def new_widgets(queues: dict[str, int]) -> None:
+    form = ["name", "email", "subject", "question"]
+    await new_widget("voorbeeld", "E-loket", form, queues)
+    await new_widget("direct", "E-loket zonder formulier", [], {"Algemeen": queues["Algemeen"]})
+
+
+async def new_widget(key: str, name: str, form: list[str], queues: dict[str, int]) -> None:
+    widget = Widget(key=key, name=name, form=_json(form), privacy=_json(PRIVACY), info_card=_json(INFO_CARD))
+    await widget.save()
+    for position, (queue_name, queue) in enumerate(queues.items()):
+        label = _json(LABELS[queue_name])
+        await Subject(widget=widget.id, queue=queue, label=label, position=position).save()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
