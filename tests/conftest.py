@@ -146,7 +146,7 @@ async def database(databases: Databases, engine: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def example_database(databases: Databases, engine: str) -> AsyncIterator[str]:
+async def example_database(databases: Databases, engine: str, cheap_passwords: None) -> AsyncIterator[str]:
     """The URL of a fresh database with the example desk."""
     url = await databases.make(engine, "example")
     yield url
@@ -243,7 +243,9 @@ async def desk(example_database: str, clock: Clock, tmp_path: Path) -> AsyncIter
 
 
 @pytest.fixture
-async def empty_desk(database: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Desk]:
+async def empty_desk(
+    database: str, cheap_passwords: None, clock: Clock, tmp_path: Path
+) -> AsyncIterator[Desk]:
     """A desk at its first start: no queue, no agent, no widget."""
     async with serving(database, tmp_path) as running:
         yield running

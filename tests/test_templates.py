@@ -1,4 +1,4 @@
-"""The templates at the foot of feature modules are as tidy as the files in layouts/: djlint looks at them too."""
+"""The templates inside feature modules are as tidy as the files in layouts/: djlint looks at them too."""
 
 import ast
 import re
