@@ -82,7 +82,7 @@ def make(directory, python, lock_file, why):
             "This Python (%s) lacks venv and pip. On Debian and Ubuntu: `apt install python3-venv`."
             % sys.executable
         )
-    say("Installing what %s needs into %s. This happens once and takes a minute or two." % (why, directory))
+    say("Installing what %s into %s. This happens once and takes a minute or two." % (why, directory))
     started = time.monotonic()
     check([sys.executable, "-m", "venv", "--clear", str(directory)], "The environment could not be made.")
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]

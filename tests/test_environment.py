@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 NOTHING = "# no packages\n"
 START = (
     "import sys; sys.path.insert(0, {bin!r}); import environment; "
-    "print(environment.python_of({venv!r}, {lock!r}, 'the test'))"
+    "print(environment.python_of({venv!r}, {lock!r}, 'the test needs'))"
 )
 
 
