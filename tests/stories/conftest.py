@@ -334,7 +334,7 @@ class AgentPage:
         """By its name, or the first."""
         choices = self.page.get_by_role("radio", name=profile) if profile else self.page.get_by_role("radio")
         choices.first.check()
-        self.page.get_by_role("button", name=re.compile("Profiel|Verder|Beginnen|Kiezen")).first.click()
+        self.page.locator("#profile-form [type=submit]").click()
 
     def become_ready(self) -> None:
         self.page.get_by_role("button", name="Beschikbaar").first.click()
