@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
-from litestar import Request, Response, asgi, get
+from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
-from litestar.types import Receive, Scope, Send
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp, Receive, Scope, Send
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
@@ -106,7 +107,7 @@ SCRIPT_HEADERS = {
 async def embed(request: Request[Any, Any, Any]) -> Response[bytes]:
     if SCRIPT_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=SCRIPT_HEADERS)
-    return Response(SCRIPT, media_type="text/javascript; charset=utf-8", headers=SCRIPT_HEADERS)
+    return Response(SCRIPT, media_type="text/javascript", headers=SCRIPT_HEADERS)
 
 
 # ---- its status ------------------------------------------------------------------------------------------
@@ -138,42 +139,48 @@ class Line:
             self.task.cancel()
 
 
-@dataclass
+@dataclass(eq=False)
 class Board:
-    """What the pages with one widget are told."""
+    """What the pages with one widget are told; and, as an ASGI application, how each of them hears it."""
 
     green: bool
     first: bytes
     lines: set[Line] = field(default_factory=set)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        told = b""
+        while told is not self.first:  # it may turn while we write
+            told = self.first
+            await send(body(told))
+        line = Line(send)
+        self.lines.add(line)
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            if not line.dropped:
+                raise
+        finally:
+            self.lines.discard(line)
+
+    def tell(self, data: bytes, more: bool = True) -> None:
+        message = body(data, more)
+        for line in tuple(self.lines):
+            line.tell(message)
 
 
 boards: dict[str, Board] = {}
 loop: asyncio.AbstractEventLoop | None = None
 
 
-@asgi("/widget/{key:str}/status", guards=[public], copy_scope=False)
-async def status(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] != "http" or scope["method"] != "GET":
-        return await say(send, 405, b"", (b"allow", b"GET"))
-    board = await board_of(scope["path_params"]["key"])
-    if board is None:
-        return await say(send, 404, _("There is no widget with this key.").encode())
-    del scope
-    await send(START)
-    told = b""
-    while told is not board.first:  # it may turn while we write
-        told = board.first
-        await send(body(told))
-    line = Line(send)
-    board.lines.add(line)
-    try:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-    except asyncio.CancelledError:
-        if not line.dropped:
-            raise
-    finally:
-        board.lines.discard(line)
+@get("/widget/{key:str}/status", guards=[public])
+async def status(key: FromPath[str]) -> ASGIApp:
+    if board := await board_of(key):
+        return board
+    words = _("There is no widget with this key.").encode()
+    anyone = {"Access-Control-Allow-Origin": "*"}
+    return ASGIResponse(body=words, status_code=404, media_type=MediaType.TEXT, headers=anyone)
 
 
 START: Any = {
@@ -190,13 +197,6 @@ START: Any = {
 
 def body(data: bytes, more: bool = True) -> Any:
     return {"type": "http.response.body", "body": data, "more_body": more}
-
-
-async def say(send: Send, status_code: int, words: bytes, *headers: tuple[bytes, bytes]) -> None:
-    kind = (b"content-type", b"text/plain; charset=utf-8")
-    anyone = (b"access-control-allow-origin", b"*")
-    await send({"type": "http.response.start", "status": status_code, "headers": [kind, anyone, *headers]})
-    await send(body(words, more=False))
 
 
 async def board_of(key: str) -> Board | None:
@@ -218,7 +218,7 @@ async def refresh() -> None:
     for row in widgets:
         update(row["key"], row["key"] in green, row["language"], row["info_url"])
     for key in boards.keys() - {row["key"] for row in widgets}:
-        end(boards.pop(key))
+        boards.pop(key).tell(b"", more=False)
 
 
 def update(key: str, green: bool, own_language: str, info_url: str) -> None:
@@ -228,7 +228,7 @@ def update(key: str, green: bool, own_language: str, info_url: str) -> None:
         return
     told = frame({"green": green}) if board.green != green else first
     board.green, board.first = green, first
-    tell(board, told)
+    board.tell(told)
 
 
 def frame(news: dict[str, Any]) -> bytes:
@@ -253,17 +253,6 @@ def texts() -> dict[str, dict[str, str]]:
     return said
 
 
-def tell(board: Board, data: bytes) -> None:
-    message = body(data)
-    for line in tuple(board.lines):
-        line.tell(message)
-
-
-def end(board: Board) -> None:
-    for line in tuple(board.lines):
-        line.tell(body(b"", more=False))
-
-
 async def open_up() -> None:
     global loop
     loop = asyncio.get_running_loop()
@@ -272,7 +261,7 @@ async def open_up() -> None:
 
 
 async def keep_current(stop: asyncio.Event) -> None:
-    """Follow what routing finds, and repeat it now and then, so that a page can tell silence from a dead line."""
+    """Follow what routing finds; repeat it now and then, so that a page can tell silence from a dead line."""
     clock = asyncio.get_running_loop().time
     repeat_at = clock() + REPEAT_S
     with live.subscribed("desk") as news:
@@ -287,7 +276,7 @@ async def keep_current(stop: asyncio.Event) -> None:
             if clock() >= repeat_at:
                 repeat_at = clock() + REPEAT_S
                 for board in boards.values():
-                    tell(board, frame({"green": board.green}))
+                    board.tell(frame({"green": board.green}))
 
 
 async def turned(news: live.Subscription) -> None:
@@ -298,14 +287,14 @@ async def turned(news: live.Subscription) -> None:
 
 
 def shut() -> None:
-    """Let everybody go: open streams would hold back a stop. A signal handler calls this, the loop does it."""
+    """Let everybody go: open streams would hold back a stop. Called from a signal handler."""
     if loop and not loop.is_closed():
         loop.call_soon_threadsafe(end_all)
 
 
 def end_all() -> None:
     for board in boards.values():
-        end(board)
+        board.tell(b"", more=False)
 
 
 # ---- the info card ---------------------------------------------------------------------------------------
@@ -425,16 +414,20 @@ ui = template("""
 {# What can be done instead of chatting. #}
 {% macro card(widget, hours) %}
 <div class="info-card stack">
-  <div class="prose">{{ widget.card }}</div>
   {% if hours %}
-  <section class="stack">
+  <section>
     <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
     <table class="hours" aria-labelledby="hours">
-      {% for queue, words in hours %}<tr><th scope="row">{{ queue }}</th><td>{{ words }}</td></tr>{% endfor %}
+      {% for queue, words in hours %}
+      <tr><th scope="row">{{ queue }}</th><td>{{ words }}</td></tr>
+      {% endfor %}
     </table>
   </section>
   {% endif %}
+  <div class="prose">{{ widget.card }}</div>
+  {% if "112" not in widget.card %}
   <p class="way">{{ icon("siren") }}<span>{{ _("In an emergency, call 112.") }}</span></p>
+  {% endif %}
 </div>
 {% endmacro %}
 """)
