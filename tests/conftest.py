@@ -256,24 +256,25 @@ async def serving(database: str, data: Path) -> AsyncIterator[Desk]:
     import app
     import features
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    settings.load({}, demo=True, database_url=database, data=data, port=port, url=f"http://127.0.0.1:{port}")
-    server = app.server(app.create_app())
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    await started(server, task)
-    desk = Desk(settings.url, server, await widget_key())
-    try:
-        yield desk
-    finally:
-        for person in desk.people:
-            await person.close()
-        for stop in features.each("stops"):
-            stop()
-        server.should_exit = True
-        await task
-        listener.close()
-        settings.load({})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        settings.load(
+            {}, demo=True, database_url=database, data=data, port=port, url=f"http://127.0.0.1:{port}"
+        )
+        server = app.server(app.create_app())
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await started(server, task)
+            desk = Desk(settings.url, server, await widget_key())
+            yield desk
+            for person in desk.people:
+                await person.close()
+        finally:
+            for stop in features.each("stops"):
+                stop()
+            server.should_exit = True
+            await task
+            settings.load({})
 
 
 async def started(server: Any, task: "asyncio.Task[None]") -> None:
