@@ -1,0 +1,238 @@
+"""The ledger: the desk in the database.
+
+All that is not over is read from it; what a verb has changed is written to it, with a line for each step, so
+that "why did this chat go there" has an answer. Only `routing` uses it, in a transaction that holds its
+lock.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from piccolo.columns import Column
+from piccolo.columns.combination import Where
+from piccolo.table import Table
+
+from db import tables
+from features import hours
+from features.matching import Agent, Chat, Desk, Participation, Profile, Queue, Refusal, Reservation, Row
+
+# The columns that are read and written; what else is read never changes here.
+READINESS = ("profile", "ready", "reason", "gone_at", "here", "idle_since_at")
+RESERVATION = ("expires_at", "outcome", "closed_at")
+PARTICIPATION = ("left_at", "left_how")
+CHAT = (
+    "queue",
+    "state",
+    "hold_until_at",
+    "promised_to",
+    "address_hash",
+    "returned",
+    "begun",
+    "visitor_gone_at",
+    "visitor_here",
+    "alone_since_at",
+    "outlook",
+    "started_at",
+    "ended_at",
+    "ended_how",
+    "ended_by",
+    "subject",
+)
+UNENDED = ("forming", "waiting", "active")
+
+
+class Overtaken(Exception):
+    """A row is no longer as it was read, although routing alone writes it, under its lock. All is undone."""
+
+
+@dataclass
+class Changes:
+    """What a verb has changed."""
+
+    chats: dict[int, set[str]] = field(default_factory=dict)  # and which columns
+    agents: dict[int, set[str]] = field(default_factory=dict)
+    queues: list[int] = field(default_factory=list)
+    reservations: list[Reservation] = field(default_factory=list)
+    participations: list[Participation] = field(default_factory=list)
+
+
+# ---- reading ----------------------------------------------------------------------------------------------
+
+
+async def load(moment: datetime) -> Desk:
+    profiles = await load_profiles()
+    return Desk(
+        moment,
+        await load_queues(await hours.open_queues(moment)),
+        profiles,
+        await load_agents(profiles),
+        await load_chats(),
+    )
+
+
+async def load_queues(open_queues: set[int]) -> list[Queue]:
+    queue = tables.Queue
+    rows = await queue.select(
+        queue.id, queue.answer_s, queue.grace_s, queue.overdue_s, queue.away_s, queue.green
+    )
+    return [Queue(**row, open=row["id"] in open_queues, was=row) for row in rows]
+
+
+async def load_profiles() -> dict[int, Profile]:
+    profile, served = tables.Profile, tables.ProfileQueue
+    profiles = {row["id"]: Profile(row["places"]) for row in await profile.select(profile.id, profile.places)}
+    for row in await served.select(served.profile, served.queue, served.priority):
+        profiles[row["profile"]].queues[row["queue"]] = row["priority"]
+    return profiles
+
+
+async def load_agents(profiles: dict[int, Profile]) -> list[Agent]:
+    table = tables.Readiness
+    name = table.agent.name.as_alias("name")
+    rows = await table.select(table.agent.as_alias("id"), name, *columns(table, READINESS))
+    agents = [Agent(**row, was=row) for row in rows]
+    for agent in agents:
+        agent.take(profiles)
+    return agents
+
+
+async def load_chats() -> list[Chat]:
+    """Those that have not ended, each with who takes part, who is being asked, and who has refused."""
+    chat, seat, asked, refusal = tables.Chat, tables.Participation, tables.Reservation, tables.Refusal
+    fixed = (chat.id, chat.visitor, chat.ticket_at)
+    rows = await chat.select(*fixed, *columns(chat, CHAT)).where(chat.state.is_in(list(UNENDED)))
+    chats = {row["id"]: Chat(**row, was=row) for row in rows}
+    for row in await seat.select(
+        seat.id, seat.chat, seat.agent, seat.queue, seat.joined_at, *columns(seat, PARTICIPATION)
+    ).where(seat.left_at.is_null()):
+        chats[row["chat"]].agents[row["agent"]] = Participation(**row, was=row)
+    for row in await asked.select(
+        asked.id, asked.chat, asked.agent, asked.queue, asked.opened_at, *columns(asked, RESERVATION)
+    ).where(asked.outcome == ""):
+        chats[row["chat"]].reservation = Reservation(**row, was=row)
+    for row in await refusal.select(refusal.chat, refusal.agent, refusal.how, refusal.refused_at):
+        chats[row["chat"]].refused[row["agent"]] = Refusal(row["how"], row["refused_at"])
+    for each in chats.values():
+        each.was_refused = dict(each.refused)
+    return list(chats.values())
+
+
+async def begin_chat(desk: Desk, visitor_id: int, widget_id: int, row: Row) -> Chat:
+    """A new chat at the end of the line."""
+    table = tables.Chat
+    inserted = await table.insert(table(visitor=visitor_id, widget=widget_id, ticket_at=desk.now, **row))
+    chat = Chat(inserted[0]["id"], visitor_id, row["queue"], desk.now)
+    for column in row.keys() & set(CHAT):
+        setattr(chat, column, row[column])
+    chat.was = {column: getattr(chat, column) for column in CHAT}
+    desk.chats[chat.id] = chat
+    return chat
+
+
+async def begin_agent(desk: Desk, agent_id: int) -> Agent:
+    """Somebody who has never chosen a profile before."""
+    table = tables.Readiness
+    await table.insert(table(agent=agent_id, idle_since_at=desk.now))
+    person = await tables.Agent.select(tables.Agent.name).where(tables.Agent.id == agent_id).first()
+    assert person
+    agent = Agent(agent_id, person["name"], None, False, "", None, True, desk.now)
+    agent.was = {column: getattr(agent, column) for column in READINESS}
+    desk.agents[agent_id] = agent
+    return agent
+
+
+# ---- writing ----------------------------------------------------------------------------------------------
+
+
+async def write(desk: Desk) -> Changes:
+    """The rows that a verb has changed; each only if it still is as it was read."""
+    changes = Changes()
+    for chat in [*desk.chats.values(), *desk.ended]:
+        if row := changed(chat, CHAT):
+            changes.chats[chat.id] = set(row)
+            table = tables.Chat
+            await update(table, row, table.id == chat.id, table.state == chat.was["state"])
+        await write_refusals(chat)
+    for agent in desk.agents.values():
+        if row := changed(agent, READINESS):
+            changes.agents[agent.id] = set(row)
+            await update(tables.Readiness, row, tables.Readiness.agent == agent.id)
+    for queue in desk.queues.values():
+        if row := changed(queue, ("green",)):
+            changes.queues.append(queue.id)
+            await update(tables.Queue, row, tables.Queue.id == queue.id)
+    for request in desk.reservations:
+        if row := changed(request, RESERVATION):
+            changes.reservations.append(request)
+            await write_reservation(request, row)
+    for seat in desk.participations:
+        if row := changed(seat, PARTICIPATION):
+            changes.participations.append(seat)
+            await write_participation(seat, row)
+    return changes
+
+
+def changed(thing: Any, names: Sequence[str]) -> Row:
+    """The columns that are not as they were read; all of them of what is new."""
+    row = {name: getattr(thing, name) for name in names}
+    return {name: value for name, value in row.items() if name not in thing.was or thing.was[name] != value}
+
+
+async def write_reservation(request: Reservation, row: Row) -> None:
+    table = tables.Reservation
+    if request.id is not None:
+        return await update(table, row, table.id == request.id, table.outcome == "")
+    row |= {
+        "chat": request.chat,
+        "agent": request.agent,
+        "queue": request.queue,
+        "opened_at": request.opened_at,
+    }
+    await table.insert(table(**row))
+
+
+async def write_participation(seat: Participation, row: Row) -> None:
+    table = tables.Participation
+    if seat.id is not None:
+        return await update(table, row, table.id == seat.id, table.left_at.is_null())
+    row |= {"chat": seat.chat, "agent": seat.agent, "queue": seat.queue, "joined_at": seat.joined_at}
+    await table.insert(table(**row))
+
+
+async def write_refusals(chat: Chat) -> None:
+    if chat.refused == chat.was_refused:
+        return
+    table = tables.Refusal
+    await table.delete().where(table.chat == chat.id)
+    for agent, refusal in chat.refused.items():
+        await table.insert(table(chat=chat.id, agent=agent, how=refusal.how, refused_at=refusal.refused_at))
+
+
+async def write_steps(desk: Desk) -> list[int]:
+    """The ids of the lines, in order."""
+    ids = []
+    for step in desk.steps:
+        row = tables.Step(
+            chat=step.chat and step.chat.id,
+            agent=step.agent and step.agent.id,
+            what=step.what,
+            data=json.dumps(step.data),
+            happened_at=desk.now,
+        )
+        ids += [inserted["id"] for inserted in await tables.Step.insert(row)]
+    return ids
+
+
+async def update(table: type[Any], row: Row, *still: Where) -> None:
+    query = table.update(row)
+    for condition in still:
+        query = query.where(condition)
+    if not await query.returning(table.id):
+        raise Overtaken(f"{table.__name__}: {row}")
+
+
+def columns(table: type[Table], names: Sequence[str]) -> list[Column]:
+    return [getattr(table, name) for name in names]

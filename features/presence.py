@@ -1,0 +1,115 @@
+"""Presence: who has a live page: an open stream whose page answers its beat.
+
+Each stream of a console or of a chat window is a row that lives until it is closed, or until its page has
+not answered for a while. When somebody's page opens or the last one goes, whoever follows presence (routing)
+hears it in the same transaction. No URLs: the streams of the window and of the console call.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import db
+from db.clock import now
+from db.tables import Presence
+
+ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
+LOCK = "routing"  # routing decides what follows from presence: both change under the one lock
+
+
+class Whose(NamedTuple):
+    """A page's owner: an agent, or the visitor of a chat."""
+
+    agent: int | None
+    chat: int | None
+
+
+Follower = Callable[[Whose, bool], Awaitable[None]]
+followers: list[Follower] = []
+
+
+def follow(follower: Follower) -> Follower:
+    """Call the decorated function with whose page it was, and whether they are live now."""
+    followers.append(follower)
+    return follower
+
+
+async def opened(key: str, agent_id: int | None = None, chat_id: int | None = None) -> None:
+    """A stream is there. The key is its own; a stream that is opened again has a new one."""
+    whose = Whose(agent_id, chat_id)
+    async with db.transaction():
+        await db.lock(LOCK)
+        await Presence.delete().where(Presence.key == _expectation(whose))
+        await Presence.insert(_row(key, whose))
+        await _tell(whose, True)
+
+
+async def answered(key: str) -> bool:
+    """The page answered a beat. False: it was given up meanwhile, and its stream must be opened again."""
+    update = Presence.update({Presence.alive_until_at: _alive_until()}).where(Presence.key == key)
+    return bool(await update.returning(Presence.id))
+
+
+async def closed(key: str) -> None:
+    async with db.transaction():
+        await db.lock(LOCK)
+        await _gone(await Presence.delete().where(Presence.key == key).returning(*_columns()))
+
+
+async def expected(agent_id: int | None = None, chat_id: int | None = None) -> None:
+    """Somebody has just asked for something: they count as here, until their stream opens or should have."""
+    whose = Whose(agent_id, chat_id)
+    if await answered(_expectation(whose)) or await _is_live(whose):
+        return
+    await Presence.insert(_row(_expectation(whose), whose))
+
+
+async def expire() -> None:
+    """The pages that have not answered in time. Swept by routing."""
+    async with db.transaction():
+        await _gone(await Presence.delete().where(Presence.alive_until_at <= now()).returning(*_columns()))
+
+
+async def any_expired() -> bool:
+    return await Presence.exists().where(Presence.alive_until_at <= now())
+
+
+async def forget() -> None:
+    """The server was down, and so every line is cut. What follows is routing's: nobody is told."""
+    await Presence.delete(force=True)
+
+
+async def _gone(rows: list[dict[str, Any]]) -> None:
+    for whose in dict.fromkeys(Whose(row["agent"], row["chat"]) for row in rows):
+        if not await _is_live(whose):
+            await _tell(whose, False)
+
+
+async def _is_live(whose: Whose) -> bool:
+    if whose.agent is not None:
+        return await Presence.exists().where(Presence.agent == whose.agent)
+    return await Presence.exists().where(Presence.chat == whose.chat)
+
+
+async def _tell(whose: Whose, live: bool) -> None:
+    for follower in followers:
+        await follower(whose, live)
+
+
+def _row(key: str, whose: Whose) -> Presence:
+    return Presence(key=key, agent=whose.agent, chat=whose.chat, alive_until_at=_alive_until())
+
+
+def _expectation(whose: Whose) -> str:
+    return f"expected-agent-{whose.agent}" if whose.agent is not None else f"expected-chat-{whose.chat}"
+
+
+def _alive_until() -> datetime:
+    return now() + timedelta(seconds=ALIVE_S)
+
+
+def _columns() -> tuple[Any, ...]:
+    return Presence.agent, Presence.chat
+
+
+routes: list[Any] = []
