@@ -287,5 +287,5 @@ async def started(server: Any, task: "asyncio.Task[None]") -> None:
 async def widget_key() -> str:
     from db.tables import Widget
 
-    row = await Widget.select(Widget.key).first()
+    row = await Widget.select(Widget.key).order_by(Widget.id).first()
     return str(row["key"]) if row else ""
