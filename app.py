@@ -1,0 +1,181 @@
+"""Balie: the composition root. Settings, the application, the server and its command line. Names no feature.
+
+    bin/balie demo     an example desk, to look at
+    bin/balie serve    the real thing
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+import db
+import features
+import layouts
+from db import example_desk
+from db.settings import settings
+from layouts import problems
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+DRAIN_S = 5
+
+log = structlog.get_logger("balie")
+
+
+def create_app() -> Litestar:
+    return Litestar(
+        route_handlers=features.each("routes"),
+        lifespan=[running],
+        exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
+        middleware=[dressed],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=1_000_000,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[None]:
+    """From the first request to the last: the database, what features prepare, and what they do all the time."""
+    await db.connect(settings.database_url)
+    stop = asyncio.Event()
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        for start in features.each("starts"):
+            await start()
+        tasks = [asyncio.create_task(task(stop), name=task.__qualname__) for task in features.each("tasks")]
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for end in features.each("ends"):
+            await end()
+        await db.disconnect()
+
+
+def dressed(app: ASGIApp) -> ASGIApp:
+    """Every answer carries the policy, unless it brings one of its own; every text speaks the request's language."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        wanted = dict(scope["headers"])
+        asked = wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
+        layouts.language.set(layouts.best_language(asked.decode("latin-1"), settings.language))
+
+        async def dress(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {name.lower() for name, _value in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *((k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own),
+                ]
+            await send(message)
+
+        return await app(scope, receive, dress)
+
+    return serve
+
+
+class Server(uvicorn.Server):
+    """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are open."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        for stop in features.each("stops"):
+            stop()
+        super().handle_exit(sig, frame)
+
+
+def server(app: Litestar, **options: Any) -> Server:
+    return Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+            timeout_keep_alive=30,
+            forwarded_allow_ips=settings.trusted_proxies,
+            **options,
+        )
+    )
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    given_settings = {name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None}
+    settings.load(os.environ, demo=given.command == "demo", **given_settings)
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    asyncio.run(prepare())
+    freeze()
+    running_server = server(create_app())
+    running_server.run()
+    return 0 if running_server.started else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="balie", description="Live chat for public-service desks.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in (("demo", "serve an example desk, to look at"), ("serve", "serve your desk")):
+        command = commands.add_parser(name, help=what, description=what.capitalize() + ".")
+        command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
+        command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
+        command.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)")
+    return top
+
+
+async def prepare() -> None:
+    """Make the database, and say where to look and how to get in."""
+    await db.connect(settings.database_url)
+    try:
+        lines = [f"Balie: {settings.url}"]
+        if settings.demo:
+            passwords = await example_desk.load(settings.demo_password or None)
+            lines += [f"  the button   {settings.url}/demo", f"  the console  {settings.url}/console", ""]
+            lines += [f"  {name:<10} {password}" for name, password in (passwords or {}).items()] or [
+                "  Passwords were printed at the first start."
+            ]
+        else:
+            await example_desk.empty(settings.desk_name)
+            for line in features.each("welcome"):
+                lines += await line(settings.url)
+        print("\n".join(lines), flush=True)
+    finally:
+        await db.disconnect()
+
+
+def freeze() -> None:
+    """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

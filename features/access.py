@@ -1,0 +1,453 @@
+"""Who may do what: sign-in, sessions, guards.
+
+Agents sign in with a name and a password and hold a session cookie; visitors hold a bearer token that their own browser
+made. Every route names its guard; guards name permissions, roles are sets of them.
+
+    POST /session             sign in, or sign in again in place
+    GET  /first-admin/{token} the one-time link of an empty desk, and POST
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from litestar import Request, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
+from litestar.types import Guard
+from msgspec import Struct
+
+import db
+import layouts
+from db.clock import now
+from db.settings import settings
+from db.tables import Agent, OneTimeLink, Role, Session, SignInFailure, Visitor, Widget
+from features import desk
+from layouts import Form, _, html, ngettext, swap, template
+
+COOKIE = "balie_session"
+TRIES = 10  # wrong passwords for one name from one address, within …
+TRIES_ANYWHERE = 100  # … and for one name, or from one address, whatever the other
+TRIES_MINUTES = 15
+PERMISSIONS = ("chat", "supervise", "manage_desk")
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43,128}")
+
+hasher = PasswordHasher()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whoever is signed in."""
+
+    id: int
+    username: str
+    name: str
+    language: str
+    permissions: frozenset[str]
+    session: int
+    csrf: str
+
+
+# ---- guards ----------------------------------------------------------------------------------------------------------
+
+
+async def public(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """For everybody."""
+
+
+async def visitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """For the holder of a bearer token at a widget, whether or not a chat has been started with it."""
+    scheme, _sep, token = connection.headers.get("authorization", "").partition(" ")
+    key = connection.headers.get("x-widget", "")
+    if scheme.lower() != "bearer" or not TOKEN.fullmatch(token):
+        raise NotAuthorizedException
+    hashed = fingerprint(token)
+    row = await (
+        Visitor.select(Visitor.id, Visitor.widget.id.as_alias("widget"), Visitor.widget.key.as_alias("key"))
+        .where(Visitor.token_hash == hashed)
+        .first()
+    )
+    if row is None:
+        row = await Widget.select(Widget.id.as_alias("widget"), Widget.key).where(Widget.key == key).first()
+    if row is None or row["key"] != key:
+        raise NotFoundException
+    connection.scope["visitor"] = Caller(row.get("id"), row["widget"], key, hashed)  # type: ignore[typeddict-unknown-key]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A visitor as a request shows it. `id` is None until it has started something."""
+
+    id: int | None
+    widget: int
+    key: str
+    token_hash: str
+
+
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """For whoever holds a session, with its CSRF token where something changes."""
+    person = await person_of_session(connection)
+    if person is None:
+        raise NotAuthorizedException
+    sent = connection.headers.get("x-csrf-token", "")
+    if connection.method not in ("GET", "HEAD") and not secrets.compare_digest(sent.encode(), person.csrf.encode()):  # type: ignore[attr-defined]
+        raise PermissionDeniedException("csrf")
+    layouts.language.set(person.language)
+    connection.scope["person"] = person  # type: ignore[typeddict-unknown-key]
+
+
+def may(permission: str) -> Guard:
+    """For whoever is signed in with a role that has this permission."""
+    assert permission in PERMISSIONS
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        await signed_in(connection, handler)
+        if permission not in agent_of(connection).permissions:
+            raise PermissionDeniedException
+
+    guard.__name__ = f"may_{permission}"
+    return guard
+
+
+def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Person:
+    return connection.scope["person"]  # type: ignore[typeddict-item, no-any-return]
+
+
+def visitor_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
+    return connection.scope["visitor"]  # type: ignore[typeddict-item, no-any-return]
+
+
+async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Person | None:
+    token = connection.cookies.get(COOKIE)
+    if not token:
+        return None
+    row = await (
+        Session.select(
+            Session.id,
+            Session.csrf,
+            Session.agent.id.as_alias("agent"),
+            Session.agent.username.as_alias("username"),
+            Session.agent.name.as_alias("name"),
+            Session.agent.language.as_alias("language"),
+            Session.agent.role.permissions.as_alias("permissions"),
+        )
+        .where(Session.token_hash == fingerprint(token))
+        .where(Session.expires_at > now())
+        .where(Session.agent.active.eq(True))
+        .first()
+    )
+    return row and Person(
+        row["agent"],
+        row["username"],
+        row["name"],
+        row["language"],
+        frozenset(json.loads(row["permissions"])),
+        row["id"],
+        row["csrf"],
+    )
+
+
+def fingerprint(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where a request comes from; the server has put a trusted proxy's word there already."""
+    return connection.client.host if connection.client else ""
+
+
+# ---- signing in ------------------------------------------------------------------------------------------------------
+
+
+class SignIn(Struct):
+    username: str = ""
+    password: str = ""
+    again_as: str = ""  # the page that a session has run out under belongs to this person
+
+
+@post("/session", guards=[public], status_code=200)
+async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Response[str]:
+    refuse_other_sites(request)
+    username = data.username.strip().lower()
+    address = address_of(request)
+    if wait := await minutes_to_wait(username, address):
+        words = ngettext(
+            "Too many attempts. Try again in %(n)s minute.", "Too many attempts. Try again in %(n)s minutes.", wait
+        ) % {"n": wait}
+        return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=429)
+    agent = await agent_with(username, data.password)
+    if agent is None:
+        await remember_failure(username, address)
+        words = _("The user name or the password is not right.")
+        return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
+    token, csrf = await open_session(agent["id"])
+    if data.again_as and data.again_as == username:
+        answer = html(swap("#csrf", ui.csrf(csrf), "outerHTML"), swap("#sign-in-again", ui.signed_in_again(), "outerHTML"))
+    else:
+        answer = html(headers={"HX-Redirect": "/console"})
+    answer.set_cookie(cookie(token))
+    return answer
+
+
+async def agent_with(username: str, password: str) -> dict[str, Any] | None:
+    """Takes as long for a name that does not exist as for a wrong password."""
+    row = await (
+        Agent.select(Agent.id, Agent.password_hash)
+        .where(Agent.username == username)
+        .where(Agent.active.eq(True))
+        .first()
+    )
+    right = await verified(row["password_hash"] if row else nobodys_hash(), password)
+    return row if row and right else None
+
+
+async def verified(password_hash: str, password: str) -> bool:
+    try:
+        return await asyncio.to_thread(hasher.verify, password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def nobodys_hash() -> str:
+    """Of a password nobody has, made with the parameters now in force."""
+    if not nobodys.get(hasher):
+        nobodys[hasher] = hasher.hash(secrets.token_hex())
+    return nobodys[hasher]
+
+
+nobodys: dict[PasswordHasher, str] = {}
+
+
+async def minutes_to_wait(username: str, address: str) -> int:
+    """0, or how long until the oldest of too many failures is forgotten."""
+    since = now() - timedelta(minutes=TRIES_MINUTES)
+    limits = {who: limit for who, limit in watched(username, address)}
+    rows = await (
+        SignInFailure.select(SignInFailure.who, SignInFailure.failed_at)
+        .where(SignInFailure.who.is_in(list(limits)))
+        .where(SignInFailure.failed_at > since)
+        .order_by(SignInFailure.failed_at, ascending=False)
+    )
+    waits = [0]
+    for who, limit in limits.items():
+        failures = [row["failed_at"] for row in rows if row["who"] == who]
+        if len(failures) >= limit:
+            waits.append(1 + int((failures[limit - 1] - since).total_seconds() // 60))
+    return max(waits)
+
+
+def watched(username: str, address: str) -> list[tuple[str, int]]:
+    return [
+        (desk.keyed("both", username, address), TRIES),
+        (desk.keyed("name", username), TRIES_ANYWHERE),
+        (desk.keyed("address", address), TRIES_ANYWHERE),
+    ]
+
+
+async def remember_failure(username: str, address: str) -> None:
+    async with db.transaction():
+        await SignInFailure.delete().where(SignInFailure.failed_at < now() - timedelta(minutes=TRIES_MINUTES))
+        await SignInFailure.insert(
+            *(SignInFailure(who=who, failed_at=now()) for who, _limit in watched(username, address))
+        )
+
+
+async def open_session(agent: int) -> tuple[str, str]:
+    token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    async with db.transaction():
+        await Session.delete().where(Session.expires_at < now())
+        await Session.insert(
+            Session(
+                agent=agent,
+                token_hash=fingerprint(token),
+                csrf=csrf,
+                created_at=now(),
+                expires_at=now() + timedelta(hours=settings.session_hours),
+            )
+        )
+    return token, csrf
+
+
+async def close_session(person: Person) -> None:
+    await Session.delete().where(Session.id == person.session)
+
+
+def cookie(token: str) -> Cookie:
+    secure = settings.url.startswith("https:")
+    return Cookie(COOKIE, token or "-", path="/", httponly=True, samesite="lax", secure=secure, max_age=None if token else 0)
+
+
+def refuse_other_sites(request: Request[Any, Any, Any]) -> None:
+    """Nobody is signed in from a page that is not ours."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none"):
+        raise PermissionDeniedException("csrf")
+
+
+async def hashed(password: str) -> str:
+    return await asyncio.to_thread(hasher.hash, password)
+
+
+# ---- the first admin -------------------------------------------------------------------------------------------------
+
+
+class FirstAdmin(Struct):
+    username: str = ""
+    name: str = ""
+    password: str = ""
+
+
+async def first_admin_link() -> str | None:
+    """Of a desk that nobody can sign in to: a path that works once, for a day. Asking again makes a new one."""
+    if await Agent.exists():
+        return None
+    token = secrets.token_urlsafe(32)
+    async with db.transaction():
+        await OneTimeLink.delete().where(OneTimeLink.purpose == "first_admin")
+        await OneTimeLink.insert(
+            OneTimeLink(
+                purpose="first_admin", token_hash=fingerprint(token), expires_at=now() + timedelta(days=1)
+            )
+        )
+    return f"/first-admin/{token}"
+
+
+@get("/first-admin/{token:str}", guards=[public])
+async def first_admin(token: FromPath[str]) -> Response[str]:
+    await open_link(token)
+    return html(ui.first_admin_page(token, FirstAdmin()))
+
+
+@post("/first-admin/{token:str}", guards=[public], status_code=200)
+async def make_first_admin(
+    request: Request[Any, Any, Any], token: FromPath[str], data: Form[FirstAdmin]
+) -> Response[str]:
+    refuse_other_sites(request)
+    link = await open_link(token)
+    if errors := problems_with(data):
+        return html(ui.first_admin_form(token, data, errors), status_code=422)
+    password_hash = await hashed(data.password)
+    async with db.transaction():
+        if not await OneTimeLink.delete().where(OneTimeLink.id == link).returning(OneTimeLink.id):
+            raise NotFoundException
+        role = Role(name="admin", permissions=json.dumps(["manage_desk"]))
+        await role.save()
+        agent = Agent(
+            username=data.username.strip().lower(),
+            name=data.name.strip(),
+            password_hash=password_hash,
+            role=role.id,
+            language=layouts.language.get(),
+            created_at=now(),
+        )
+        await agent.save()
+    token, _csrf = await open_session(agent.id)
+    answer = html(headers={"HX-Redirect": "/console"})
+    answer.set_cookie(cookie(token))
+    return answer
+
+
+async def open_link(token: str) -> int:
+    link = await (
+        OneTimeLink.select(OneTimeLink.id)
+        .where(OneTimeLink.token_hash == fingerprint(token))
+        .where(OneTimeLink.expires_at > now())
+        .first()
+    )
+    if link is None:
+        raise NotFoundException
+    return int(link["id"])
+
+
+def problems_with(form: FirstAdmin) -> dict[str, str]:
+    errors = {}
+    if not re.fullmatch(r"[a-z0-9._@-]{2,64}", form.username.strip().lower()):
+        errors["username"] = _("Use 2 to 64 letters, digits, dots, hyphens or underscores.")
+    if not 1 <= len(form.name.strip()) <= 80:
+        errors["name"] = _("Enter the name that visitors will see.")
+    if len(form.password) < 12:
+        errors["password"] = _("Use at least 12 characters.")
+    return errors
+
+
+# ---- sessions that end under an open page ----------------------------------------------------------------------------
+
+
+async def still_open(sessions: Iterable[int]) -> set[int]:
+    """Those of the sessions that have neither run out nor been closed, of agents who are still active."""
+    rows = await (
+        Session.select(Session.id)
+        .where(Session.id.is_in(list(sessions)))
+        .where(Session.expires_at > now())
+        .where(Session.agent.active.eq(True))
+    )
+    return {row["id"] for row in rows}
+
+
+routes = [sign_in, first_admin, make_first_admin]
+
+ui = template("""
+{% from "base.html" import plain %}
+{% from "components.html" import button, field, icon %}
+
+{% macro sign_in_page(desk) %}
+{% call plain(_("Sign in") ~ " · " ~ desk, ["htmx.min.js"]) %}
+<p class="wordmark">{{ icon("message-square-text") }}Balie</p>
+<h1 class="title">{{ _("Sign in") }}</h1>
+<p class="soft" translate="no">{{ desk }}</p>
+{{ sign_in_form("", "", {}) }}
+{% endcall %}
+{% endmacro %}
+
+{# Where a session has run out under an open page, the same form stands in a dialog, for the same person. #}
+{% macro sign_in_form(username, again_as, errors) %}
+<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" novalidate>
+  {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
+  {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
+  {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
+  {{ button(_("Sign in"), "primary", type="submit", attrs={"class": "large fill"}) }}
+</form>
+{% endmacro %}
+
+{% macro sign_in_again(person) %}
+<dialog class="dialog" id="sign-in-dialog" aria-labelledby="sign-in-title">
+  <h2 class="title" id="sign-in-title">{{ _("Please sign in") }}</h2>
+  <p>{{ _("Your session is over. Sign in again and go on where you were: nothing you typed is lost.") }}</p>
+  {{ sign_in_form("", person.username, {}) }}
+</dialog>
+<div id="sign-in-again" hidden></div>
+{% endmacro %}
+
+{% macro csrf(token) %}<meta id="csrf" name="csrf" content="{{ token }}">{% endmacro %}
+
+{% macro signed_in_again() %}<div id="sign-in-again" hidden data-done></div>{% endmacro %}
+
+{% macro first_admin_page(token, form) %}
+{% call plain(_("First administrator"), ["htmx.min.js"]) %}
+<p class="wordmark">{{ icon("message-square-text") }}Balie</p>
+<h1 class="title">{{ _("First administrator") }}</h1>
+<p>{{ _("This link works once. Make the account with which the desk is set up.") }}</p>
+{{ first_admin_form(token, form, {}) }}
+{% endcall %}
+{% endmacro %}
+
+{% macro first_admin_form(token, form, errors) %}
+<form id="first-admin" class="stack" hx-post="/first-admin/{{ token }}" hx-swap="outerHTML" novalidate>
+  {{ field(_("User name"), "username", form.username, errors, autocomplete="username", attrs={"autocapitalize": "none"}) }}
+  {{ field(_("Name that visitors see"), "name", form.name, errors, autocomplete="name") }}
+  {{ field(_("Password"), "password", "", errors, type="password", hint=_("At least 12 characters."), autocomplete="new-password") }}
+  {{ button(_("Make account"), "primary", type="submit", attrs={"class": "large fill"}) }}
+</form>
+{% endmacro %}
+""")

@@ -1,0 +1,249 @@
+"""Arrival: from the press on the button to a chat that waits: the form, and the place that is held while it is filled in.
+
+    POST  /chat/hold    the press; without a form it is the start
+    PATCH /chat/hold    the visitor is typing, or has chosen a subject
+    POST  /chat         the form is sent
+"""
+
+import re
+import secrets
+from typing import Any
+
+from litestar import Request, Response, patch, post
+from litestar.exceptions import NotFoundException
+from markupsafe import Markup
+from msgspec import Struct
+
+import db
+from db.clock import now
+from db.tables import Visitor
+from features import messages, routing, visit, widget
+from features.access import Caller, address_of, visitor, visitor_of
+from features.desk import keyed
+from features.visit import Facts
+from features.widget import SubjectFacts, WidgetFacts
+from layouts import Form, _, html, language, swap, template
+
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
+URL_LENGTH = 2000
+
+
+class Details(Struct):
+    """The form before the chat. What the widget does not ask stays empty."""
+
+    name: str = ""
+    email: str = ""
+    subject: str = ""
+    question: str = ""
+    key: str = ""  # of the first message
+    page: str = ""
+
+
+@post("/chat/hold", guards=[visitor], status_code=200)
+async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
+    caller = await known(visitor_of(request))
+    found = await widget_of(caller)
+    if not found.form:
+        return await begin(caller, found, data)
+    await hold(request, caller, found, data)
+    facts = await visit.facts_of(caller)
+    return html(*await visit.screen(facts), *await panel(caller, facts))
+
+
+@patch("/chat/hold", guards=[visitor], status_code=200)
+async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
+    """A place that was given up meanwhile is asked for again."""
+    caller = await known(visitor_of(request))
+    found = await widget_of(caller)
+    if not await routing.renew_hold(caller.id):
+        await hold(request, caller, found, data)
+    if subject := named(await widget.subjects(found.id), data.subject):
+        await routing.choose(caller.id, subject.queue, subject.id)
+    facts = await visit.facts_of(caller)
+    return html(*await place(caller, facts), swap("#stream", visit.ui.stream(facts, 0)))
+
+
+@post("/chat", guards=[visitor], status_code=200)
+async def start(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
+    caller = await known(visitor_of(request))
+    return await begin(caller, await widget_of(caller), data)
+
+
+async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Response[str]:
+    """Start the chat, with the first question in it, or say what keeps it from starting."""
+    subjects = await widget.subjects(found.id)
+    asked = "subject" in found.form
+    subject = named(subjects, details.subject) if asked else first_green(subjects)
+    if errors := problems_with(details, found.form, subject):
+        return html(swap("#form", ui.form(found, subjects, details, errors)), status_code=422)
+    assert subject is not None
+    name = details.name.strip()[:80]
+    async with db.transaction():
+        chat = await routing.start(
+            caller.id,
+            caller.widget,
+            subject.queue,
+            name=name,
+            email=details.email.strip(),
+            subject_id=subject.id,
+            language=language.get(),
+            page_url=details.page[:URL_LENGTH],
+        )
+        if chat is not None and details.question.strip():
+            await messages.post(chat, details.key, details.question, author="visitor", name=name)
+    if chat is None:
+        return html(swap("#place", ui.no_place("closed")), status_code=409)
+    return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(caller)))
+
+
+async def hold(request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, details: Details) -> None:
+    subjects = await widget.subjects(found.id)
+    subject = named(subjects, details.subject) or first_green(subjects)
+    if subject is not None:
+        await routing.press(
+            caller.id,
+            caller.widget,
+            subject.queue,
+            address_hash=keyed("address", address_of(request)),
+            language=language.get(),
+            page_url=details.page[:URL_LENGTH],
+            subject_id=subject.id,
+        )
+
+
+async def known(caller: Caller) -> Caller:
+    """The visitor's row is made at the first thing it starts."""
+    if caller.id is not None:
+        return caller
+    try:
+        row = Visitor(widget=caller.widget, token_hash=caller.token_hash, created_at=now())
+        await row.save()
+        made: int = row.id
+    except db.UniqueViolation:  # two tabs at once
+        earlier = await Visitor.select(Visitor.id).where(Visitor.token_hash == caller.token_hash).first()
+        assert earlier
+        made = earlier["id"]
+    return Caller(made, caller.widget, caller.key, caller.token_hash)
+
+
+async def widget_of(caller: Caller) -> WidgetFacts:
+    found = await widget.widget_by_key(caller.key)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+def named(subjects: list[SubjectFacts], wanted: str) -> SubjectFacts | None:
+    return next((subject for subject in subjects if str(subject.id) == wanted), None)
+
+
+def first_green(subjects: list[SubjectFacts]) -> SubjectFacts | None:
+    return next((subject for subject in subjects if subject.green), subjects[0] if subjects else None)
+
+
+def problems_with(details: Details, form: list[str], subject: SubjectFacts | None) -> dict[str, str]:
+    errors = {}
+    if "name" in form and not details.name.strip():
+        errors["name"] = _("Enter your name.")
+    if "email" in form and details.email.strip() and not EMAIL.fullmatch(details.email.strip()):
+        errors["email"] = _("Enter an e-mail address such as name@example.be, or leave this empty.")
+    if subject is None:
+        errors["subject"] = _("Choose a subject.")
+    if "question" in form and not details.question.strip():
+        errors["question"] = _("Write your question.")
+    elif "question" in form and (problem := messages.problem_with(details.key, messages.cleaned(details.question))):
+        errors["question"] = problem
+    return errors
+
+
+# ---- regions ---------------------------------------------------------------------------------------------------------
+
+
+async def panel(caller: Caller, facts: Facts) -> list[Markup]:
+    """The form, when it is its turn. What was typed in it before a reload is put back by the page."""
+    if facts.state not in ("forming", "none"):
+        return [swap("#panel", ui.empty_panel())]
+    found = await widget_of(caller)
+    subjects = await widget.subjects(found.id)
+    chosen = Details(subject=str(facts.subject or ""))
+    return [swap("#panel", ui.panel(found, subjects, chosen, facts), "outerHTML")]
+
+
+async def place(caller: Caller, facts: Facts) -> list[Markup]:
+    """Whether a place is still held, and which subjects have one, under a form that stays as it is."""
+    if facts.state not in ("forming", "none"):
+        return []
+    subjects = await widget.subjects((await widget_of(caller)).id)
+    held = facts.state == "forming"
+    return [
+        swap("#place", ui.held() if held else ui.no_place("gone" if any(s.open for s in subjects) else "closed")),
+        swap("#subject-hints", ui.subject_hints(subjects)),
+    ]
+
+
+def fresh_key() -> str:
+    return secrets.token_urlsafe(12)
+
+
+routes = [press, renew, start]
+
+ui = template("""
+{% from "components.html" import button, field, notice, select_field, textarea_field %}
+
+{% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
+
+{% macro panel(widget, subjects, details, facts) %}
+<div id="panel">
+  {{ form(widget, subjects, details) }}
+</div>
+{% endmacro %}
+
+{% macro form(widget, subjects, details, errors={}) %}
+<form id="form" class="arrival" data-keep="form" novalidate>
+  <h2>{{ _("Your question") }}</h2>
+  {% if "name" in widget.form %}
+  {{ field(_("Name"), "name", details.name, errors, autocomplete="name", required=True) }}
+  {% endif %}
+  {% if "email" in widget.form %}
+  {{ field(_("E-mail address (optional)"), "email", details.email, errors, type="email", autocomplete="email") }}
+  {% endif %}
+  {% if "subject" in widget.form %}
+  {{ select_field(_("Subject"), "subject", details.subject, errors, options=subject_options(subjects), required=True) }}
+  {{ subject_hints(subjects) }}
+  {% endif %}
+  {% if "question" in widget.form %}
+  {{ textarea_field(_("Your question"), "question", details.question, errors, required=True) }}
+  {% endif %}
+  {% if widget.privacy_text %}
+  <p class="hint privacy">{{ widget.privacy_text }}
+    {% if widget.privacy_url %}<a href="{{ widget.privacy_url }}" target="_blank" rel="noopener">{{ _("Read how we handle your data") }}</a>{% endif %}</p>
+  {% endif %}
+  {{ held() }}
+  <div id="form-lost" class="notice error" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+  {{ button(_("Start conversation"), kind="primary", type="submit") }}
+</form>
+{% endmacro %}
+
+{% macro subject_hints(subjects) %}
+<p id="subject-hints" class="hint">
+  {% set full = subjects | rejectattr("green") | map(attribute="label") | list %}
+  {% if full and full | length < subjects | length %}{{ _("No place free right now: %(subjects)s", subjects=full | join(", ")) }}{% endif %}
+</p>
+{% endmacro %}
+
+{% macro held() %}<div id="place" role="status"></div>{% endmacro %}
+
+{% macro no_place(why) %}
+<div id="place" role="status">
+  {% if why == "closed" %}
+  {% call notice("warning", _("The chat is closed at the moment.")) %}
+  <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
+  {% endcall %}
+  {% else %}
+  {% call notice("warning", _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page.")) %}
+  <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
+  {% endcall %}
+  {% endif %}
+</div>
+{% endmacro %}
+""")

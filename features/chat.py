@@ -1,0 +1,283 @@
+"""Chat: the visitor's window and its stream.
+
+One cacheable shell, the same for everybody; its first act is to ask, with the visitor's token, what there is to show. From
+then on one stream keeps it true.
+
+    GET  /widget/{key}     the window, in a frame of the host page or on a page of its own
+    GET  /chat             what this visitor's window shows now
+    POST /chat/messages, /chat/typing, /chat/read, /chat/beat, /chat/ending
+    GET  /chat/stream
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from markupsafe import Markup
+from msgspec import Struct
+from sse_starlette import EventSourceResponse
+
+from db.clock import now
+from db.tables import Agent, Chat
+from features import arrival, desk, live, messages, presence, routing, visit, widget
+from features.access import Caller, public, visitor, visitor_of
+from features.messages import MessagePosted
+from features.routing import ChatChanged, LineMoved
+from features.visit import Facts
+from layouts import Form, html, language, speaking, swap, template
+
+PLACE_TOLD_S = 30  # a waiting visitor is told its place anew no more often than this
+
+
+class VisitorTyped(live.Event):
+    chat: int
+
+
+class AgentTyped(live.Event):
+    chat: int
+    agent: int
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+@get("/widget/{key:str}", guards=[public])
+async def window(key: FromPath[str], lang: str = "") -> Response[str]:
+    found = await widget.widget_by_key(key)
+    if found is None:
+        raise NotFoundException
+    with speaking(lang or found.language):
+        page = ui.page(key, desk.facts.name)
+    policy = widget.window_policy(found)
+    return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})
+
+
+@get("/chat", guards=[visitor])
+async def show(request: Request[Any, Any, Any]) -> Response[str]:
+    """A chat that ended a while ago is not shown: the page may be in front of somebody else by now."""
+    caller = visitor_of(request)
+    facts = await visit.facts_of(caller)
+    if visit.past(facts):
+        facts = Facts("none")
+    return html(*await visit.screen(facts), *await arrival.panel(caller, facts))
+
+
+# ---- the conversation ------------------------------------------------------------------------------------------------
+
+
+class Said(Struct):
+    key: str = ""
+    body: str = ""
+
+
+@post("/chat/messages", guards=[visitor], status_code=200)
+async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str]:
+    caller = visitor_of(request)
+    chat = await started(caller)
+    try:
+        seq = await messages.post(chat["id"], data.key, data.body, author="visitor", name=chat["visitor_name"])
+    except messages.ChatIsOver as over:
+        regions = await visit.regions(await visit.facts_of(caller))
+        return html(*regions, messages.refusal(data.key, str(over)), status_code=409)
+    except messages.Refused as refused:
+        return html(messages.refusal(data.key, str(refused)), status_code=422)
+    new = await messages.thread(chat["id"], seq - 1)
+    return html(swap("#thread", messages.ui.thread(new, "visitor"), "thread"))
+
+
+@post("/chat/typing", guards=[visitor], status_code=204)
+async def typing(request: Request[Any, Any, Any]) -> None:
+    chat = await started(visitor_of(request))
+    live.publish(f"chat:{chat['id']}", VisitorTyped(chat["id"]))
+
+
+class Read(Struct):
+    seq: int = 0
+
+
+@post("/chat/read", guards=[visitor], status_code=204)
+async def read(request: Request[Any, Any, Any], data: Form[Read]) -> None:
+    chat = await started(visitor_of(request))
+    await (
+        Chat.update({Chat.visitor_read_seq: data.seq})
+        .where(Chat.id == chat["id"])
+        .where(Chat.visitor_read_seq < data.seq)
+        .where(Chat.seq >= data.seq)
+    )
+
+
+@post("/chat/ending", guards=[visitor], status_code=200)
+async def end(request: Request[Any, Any, Any]) -> Response[str]:
+    caller = visitor_of(request)
+    if caller.id is not None:
+        await routing.leave_visitor(caller.id)
+    facts = await visit.facts_of(caller)
+    after = await messages.thread(facts.chat, facts.seq - 1)
+    return html(*await visit.regions(facts), swap("#thread", messages.ui.thread(after, "visitor"), "thread"))
+
+
+async def started(caller: Caller) -> dict[str, Any]:
+    """The visitor's newest chat, whether or not it has ended since."""
+    row = caller.id is not None and await (
+        Chat.select(Chat.id, Chat.visitor_name)
+        .where(Chat.visitor == caller.id)
+        .where(Chat.state != "forming")
+        .order_by(Chat.id, ascending=False)
+        .first()
+    )
+    if not row:
+        raise NotFoundException
+    return row
+
+
+# ---- the stream ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Window:
+    """Whoever holds a window's stream."""
+
+    caller: Caller
+    facts: Facts
+    language: str
+    seen: int  # the last message that the page has
+    presence: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    subscription: live.Subscription = field(default_factory=live.Subscription)
+    told_at: datetime | None = None  # when its place in the queue was last said
+
+    @property
+    def cursor(self) -> str:
+        return str(self.seen)
+
+    def topics(self) -> Iterable[str]:
+        return f"chat:{self.facts.chat}", f"queue:{self.facts.queue}"
+
+    async def opened(self) -> None:
+        await presence.opened(self.presence, chat_id=self.facts.chat)
+
+    async def closed(self) -> None:
+        await presence.closed(self.presence)
+
+
+@get("/chat/stream", guards=[visitor])
+async def follow(request: Request[Any, Any, Any], after: int = 0) -> EventSourceResponse:
+    caller = visitor_of(request)
+    facts = await visit.facts_of(caller)
+    if facts.state == "none" or visit.past(facts):
+        raise NotFoundException
+    resumed = request.headers.get("last-event-id", "")
+    seen = int(resumed) if resumed.isdecimal() else after
+    return live.response("chat", Window(caller, facts, language.get(), seen))
+
+
+class Beat(Struct):
+    beat: str = ""
+
+
+@post("/chat/beat", guards=[visitor], status_code=204)
+async def beat(data: Form[Beat]) -> None:
+    if not await presence.answered(data.beat):
+        raise NotFoundException
+
+
+@live.on(live.Connected, ChatChanged, page="chat")
+async def redraw_window(viewer: Window, event: live.Event) -> Markup | None:
+    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller)
+    if viewer.facts.queue != before.queue:
+        viewer.subscription.unfollow(f"queue:{before.queue}")
+        viewer.subscription.follow(f"queue:{viewer.facts.queue}")
+    viewer.told_at = now()
+    drawn = Markup("").join(await visit.regions(viewer.facts))
+    if before.state == "forming":
+        drawn += Markup("").join(await arrival.place(viewer.caller, viewer.facts))
+    if viewer.facts.state in ("ended", "none"):
+        drawn += swap("#stream", visit.ui.stream(viewer.facts, 0), "outerHTML")
+    return drawn
+
+
+@live.on(LineMoved, live.Ticked, page="chat")
+async def redraw_place(viewer: Window, event: live.Event) -> Markup | None:
+    """Announced when it has changed, but not at every step of the line."""
+    if viewer.facts.state != "waiting" or viewer.told_at and now() - viewer.told_at < timedelta(seconds=PLACE_TOLD_S):
+        return None
+    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller)
+    if (viewer.facts.place, viewer.facts.outlook) == (before.place, before.outlook):
+        return None
+    viewer.told_at = now()
+    return swap("#status", visit.ui.status_line(viewer.facts)) + swap("#waiting", visit.ui.waiting(viewer.facts))
+
+
+@live.on(live.Connected, MessagePosted, page="chat")
+async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
+    new = await messages.thread(viewer.facts.chat, viewer.seen)
+    if not new:
+        return None
+    viewer.seen = new[-1].seq
+    return swap("#thread", messages.ui.thread(new, "visitor"), "thread")
+
+
+@live.on(AgentTyped, page="chat")
+async def redraw_typing(viewer: Window, event: AgentTyped) -> Markup | None:
+    row = await Agent.select(Agent.name).where(Agent.id == event.agent).first()
+    return swap("#typing", visit.ui.typing(row["name"])) if row else None
+
+
+routes = [window, show, say, typing, read, end, follow, beat]
+
+ui = template("""
+{% from "base.html" import document %}
+{% from "components.html" import button, dialog, icon_button, status %}
+{% import "messages" as messages %}
+{% import "visit" as visit %}
+
+{% macro page(key, desk) %}
+{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "thread.js", "window.js"]) %}
+<header class="window-head">
+  <div class="window-title">
+    <h1 translate="no">{{ desk }}</h1>
+    <div id="status" role="status"><p class="soft">{{ _("Chat with a member of staff") }}</p></div>
+    <div id="status-lost" role="status">{{ status("red", _("Not connected")) }}</div>
+  </div>
+  <div class="window-actions">
+    {{ icon_button("minus", _("Minimise"), attrs={"id": "minimise", "data-act": "minimise", "hidden": true}) }}
+    {{ icon_button("x", _("End conversation"), attrs={"id": "end", "data-act": "end"}) }}
+  </div>
+</header>
+<main class="window-body" id="window" data-key="{{ key }}" data-lang="{{ language() }}">
+  <div id="state" data-state="" hidden></div>
+  <div id="panel"></div>
+  <div class="conversation">
+    <div id="waiting"></div>
+    <div class="thread-frame" id="conversation"></div>
+    {{ visit.typing() }}
+    <div id="refused"></div>
+    <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+    <form class="textbar" id="textbar" action="/chat/messages" data-thread="thread">
+      <output class="counter" data-counter hidden></output>
+      <div class="textbar-row">
+        <div class="textbar-box">
+          <textarea name="body" rows="1" dir="auto" aria-label="{{ _("Your message") }}" placeholder="{{ _("Your message") }}"></textarea>
+        </div>
+        {{ button(_("Send"), "primary", type="submit") }}
+      </div>
+    </form>
+    <section id="after"></section>
+  </div>
+</main>
+<div id="notices" aria-live="assertive"></div>
+<div id="stream"></div>
+{{ messages.pending("visitor") }}
+{% call dialog("end-dialog", _("Do you want to end the conversation?")) %}
+<form method="dialog" class="actions end">
+  {{ button(_("Cancel"), type="submit", attrs={"value": "no", "autofocus": true}) }}
+  {{ button(_("End conversation"), "danger", type="submit", attrs={"value": "yes"}) }}
+</form>
+{% endcall %}
+{% endcall %}
+{% endmacro %}
+""")

@@ -1,0 +1,250 @@
+"""Console: the agent's page and its stream: sign-in, tabs, panes, and what goes on above them.
+
+    GET  /console          sign in, choose a profile, or work
+    GET  /console/stream
+    POST /console/beat
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from markupsafe import Markup
+from msgspec import Struct
+from sse_starlette import EventSourceResponse
+
+import layouts
+from db.clock import now
+from features import access, conversations, desk, duty, live, messages, presence, profiles, requests
+from features.access import Person, agent_of, may, person_of_session, public
+from features.conversations import Conversation, ConversationRead
+from features.messages import Line, MessagePosted
+from features.requests import RequestFacts
+from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
+from layouts import Form, html, swap, template
+
+RECHECK_S = 4  # a stream outlives the request that opened it: its session is looked at again
+
+
+@dataclass
+class Console:
+    """Whoever holds a console's stream: the viewer of all redraws of page "console"."""
+
+    person: Person
+    seen: dict[int, int]  # chat → its last message that the page has
+    queues: tuple[int, ...]
+    presence: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    subscription: live.Subscription = field(default_factory=live.Subscription)
+
+    @property
+    def language(self) -> str:
+        return self.person.language
+
+    @property
+    def cursor(self) -> str:
+        return ";".join(f"{chat}:{seq}" for chat, seq in sorted(self.seen.items()))
+
+    def topics(self) -> Iterable[str]:
+        own = f"agent:{self.person.id}", "desk"
+        return *own, *(f"queue:{queue}" for queue in self.queues), *(f"chat:{chat}" for chat in self.seen)
+
+    async def opened(self) -> None:
+        await presence.opened(self.presence, agent_id=self.person.id)
+
+    async def closed(self) -> None:
+        await presence.closed(self.presence)
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+@get("/console", guards=[public])
+async def page(request: Request[Any, Any, Any]) -> Response[str]:
+    person = await person_of_session(request)
+    if person is None:
+        return html(access.ui.sign_in_page(desk.facts.name))
+    layouts.language.set(person.language)
+    if "chat" not in person.permissions:
+        return html(ui.no_chat_page(person), status_code=403)
+    standing = await duty.duty_of(person.id)
+    if standing.profile is None:
+        return html(duty.ui.page(person, await profiles.choosable(person.id), person.csrf))
+    open_ones = await conversations.conversations_of(person.id)
+    threads = {chat.id: await messages.thread(chat.id) for chat in open_ones}
+    return html(
+        ui.page(
+            desk.facts.name,
+            person,
+            standing,
+            await duty.lines_of(person.id),
+            open_ones,
+            threads,
+            await requests.open_request(person.id),
+            cursor_of(threads),
+            now(),
+        ),
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def cursor_of(threads: dict[int, list[Line]]) -> str:
+    return ";".join(f"{chat}:{lines[-1].seq if lines else 0}" for chat, lines in sorted(threads.items()))
+
+
+# ---- the stream ------------------------------------------------------------------------------------------------------
+
+
+@get("/console/stream", guards=[may("chat")])
+async def follow(request: Request[Any, Any, Any], after: str = "") -> EventSourceResponse:
+    person = agent_of(request)
+    standing = await duty.duty_of(person.id)
+    served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()
+    cursor = request.headers.get("last-event-id") or after
+    return live.response("console", Console(person, positions(cursor), served))
+
+
+def positions(cursor: str) -> dict[int, int]:
+    """The cursor as the page sends it back. What is not understood has not been seen."""
+    seen = {}
+    for pair in cursor.split(";"):
+        chat, _sep, seq = pair.partition(":")
+        if chat.isdecimal() and seq.isdecimal():
+            seen[int(chat)] = int(seq)
+    return seen
+
+
+class Beat(Struct):
+    beat: str = ""
+
+
+@post("/console/beat", guards=[may("chat")], status_code=204)
+async def beat(data: Form[Beat]) -> None:
+    if not await presence.answered(data.beat):
+        raise NotFoundException
+
+
+async def recheck_sessions(stop: asyncio.Event) -> None:
+    """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing more."""
+    while not stop.is_set():
+        viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
+        if viewers:
+            good = await access.still_open({viewer.person.session for viewer in viewers.values()})
+            for subscription, viewer in viewers.items():
+                if viewer.person.session not in good:
+                    subscription.put(live.Stopped("signed_out"))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RECHECK_S)
+
+
+# ---- live: the tabs, and the panes behind them -----------------------------------------------------------------------
+
+
+@live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
+async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
+    """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
+    open_ones = await conversations.conversations_of(viewer.person.id)
+    threads = {chat.id: await messages.thread(chat.id) for chat in open_ones if chat.id not in viewer.seen}
+    request = await requests.open_request(viewer.person.id)
+    drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap("#panels", ui.panels(open_ones, threads, request))
+    known = [chat.id for chat in open_ones if chat.id in viewer.seen]
+    follow_only(viewer, open_ones, threads)
+    for chat in known:
+        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or Markup("")
+    return drawn
+
+
+def follow_only(viewer: Console, open_ones: list[Conversation], threads: dict[int, list[Line]]) -> None:
+    ids = {chat.id for chat in open_ones}
+    for chat in [chat for chat in viewer.seen if chat not in ids]:
+        viewer.subscription.unfollow(f"chat:{chat}")
+        del viewer.seen[chat]
+    for chat, lines in threads.items():
+        viewer.subscription.follow(f"chat:{chat}")
+        viewer.seen[chat] = lines[-1].seq if lines else 0
+
+
+@live.on(MessagePosted, ChatChanged, ConversationRead, page="console")
+async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
+    open_ones = await conversations.conversations_of(viewer.person.id)
+    return swap("#tabs", ui.tabs(open_ones, await requests.open_request(viewer.person.id)))
+
+
+routes = [page, follow, beat]
+tasks = [recheck_sessions]
+
+ui = template("""
+{% from "base.html" import document, plain %}
+{% from "components.html" import button, dialog, empty, icon, icon_button, menu, notice, status %}
+{% import "access" as access %}
+{% import "conversations" as conversations %}
+{% import "duty" as duty %}
+{% import "messages" as messages %}
+{% import "requests" as requests %}
+
+{% macro page(desk, person, standing, lines, chats, threads, request, cursor, now) %}
+{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "console.js"], person.csrf) %}
+<a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
+<header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}" data-unread="{{ _("unread") }}">
+  <h1 class="wordmark">{{ icon("message-square-text") }}Balie</h1>
+  {{ duty.lines(lines) }}
+  <div class="topbar-end">
+    <div id="line-state" role="status"><span class="when-up visually-hidden">{{ _("Connected") }}</span><span class="when-down">{{ status("red", _("Not connected")) }}</span></div>
+    {{ duty.me(person, standing) }}
+    {% call menu("settings", icon("volume-2") ~ _("Sound"), "quiet") %}
+    <p class="menu-title" id="sound-blocked" hidden>{{ _("Your browser blocks sound until you press something on this page.") }}</p>
+    <button type="button" class="menu-item" data-act="mute-requests" aria-pressed="true" data-live="mute-requests">{{ _("Sound for requests") }}</button>
+    <button type="button" class="menu-item" data-act="mute-messages" aria-pressed="true" data-live="mute-messages">{{ _("Sound for messages") }}</button>
+    <button type="button" class="menu-item" data-act="test-sound">{{ _("Test sound") }}</button>
+    <button type="button" class="menu-item" data-act="notify">{{ _("Allow desktop notifications") }}</button>
+    {% endcall %}
+    {% call menu("person", Markup_name(person, standing), "quiet") %}
+    <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ _("Sign out") }}</button>
+    {% endcall %}
+  </div>
+</header>
+<button type="button" class="sound-hint" id="sound-hint" data-act="test-sound" hidden>{{ icon("volume-x") }}{{ _("Sound is blocked. Press here to hear requests.") }}</button>
+<div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+{{ tabs(chats, request) }}
+{{ panels(chats, threads, request) }}
+<div id="notices" aria-live="assertive"></div>
+<div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
+<div id="stream" hx-sse:connect="/console/stream?after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
+     hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
+{{ messages.pending("agent") }}
+<dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
+{{ access.sign_in_again(person) }}
+{% endcall %}
+{% endmacro %}
+
+{% macro Markup_name(person, standing) %}<span translate="no">{{ person.name }}</span> · <span translate="no">{{ standing.profile.name }}</span>{% endmacro %}
+
+{% macro tabs(chats, request) %}
+<div class="tabs" id="tabs" role="tablist" aria-label="{{ _("Conversations") }}">
+  {% for chat in chats %}{{ conversations.tab(chat) }}{% endfor %}
+  {% if request %}{{ requests.tab(request) }}{% endif %}
+</div>
+{% endmacro %}
+
+{% macro panels(chats, threads, request) %}
+<main class="panels" id="panels">
+  {% for chat in chats %}{{ conversations.pane(chat, threads.get(chat.id, [])) }}{% endfor %}
+  {% if request %}{{ requests.pane(request) }}{% endif %}
+  <section class="panel" id="pane-none">
+    {{ empty(_("No conversations yet"), _("A chat request opens here in a tab of its own, as soon as somebody asks for a chat and you are available."), "inbox") }}
+  </section>
+</main>
+{% endmacro %}
+
+{% macro no_chat_page(person) %}
+{% call plain(_("Not allowed"), ["htmx.min.js", "console.js"], person.csrf) %}
+<h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
+<p>{{ _("Your account does not take chats.") }}</p>
+{{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
+{% endcall %}
+{% endmacro %}
+""")

@@ -1,0 +1,369 @@
+"""Conversations: an agent's chats, each a tab of the console with its thread, its text bar and its details.
+
+    POST   /chats/{id}/messages, /chats/{id}/typing, /chats/{id}/read
+    GET    /chats/{id}/ending    the question; POST ends the chat
+    DELETE /chats/{id}/tab       put an ended chat away
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, delete, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from markupsafe import Markup
+from msgspec import Struct
+
+import db
+from db.tables import Message, Participation
+from features import live, messages, routing
+from features.access import Person, agent_of, may
+from features.chat import AgentTyped, VisitorTyped
+from features.messages import Line, MessagePosted
+from features.routing import ChatChanged, ConversationsChanged
+from layouts import Form, _, html, swap, template
+
+
+class ConversationRead(live.Event):
+    """The agent has seen what is new in a chat, in one of its windows."""
+
+    chat: int
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A chat as the agent in it sees it, besides the thread."""
+
+    id: int
+    state: str
+    visitor: str
+    email: str
+    queue: str
+    subject: dict[str, str]  # per language
+    language: str
+    page: str
+    asked_at: datetime
+    joined_at: datetime
+    ended_at: datetime | None
+    unanswered_since: datetime | None
+    visitor_gone_at: datetime | None
+    visitor_here: bool
+    read_seq: int
+    unread: int
+    agents: tuple[str, ...]
+
+    @property
+    def page_path(self) -> str:
+        return urlsplit(self.page).path or self.page
+
+    @property
+    def over(self) -> bool:
+        return self.state == "ended"
+
+
+async def conversations_of(agent: int, chat: int | None = None) -> list[Conversation]:
+    """Those whose tab is open, oldest first; or only this one, if it is among them."""
+    join, through = Participation.chat, Participation
+    query = (
+        Participation.select(
+            join.id.as_alias("id"),
+            join.state.as_alias("state"),
+            join.visitor_name.as_alias("visitor"),
+            join.visitor_email.as_alias("email"),
+            join.queue.name.as_alias("queue"),
+            join.subject.label.as_alias("subject"),
+            join.language.as_alias("language"),
+            join.page_url.as_alias("page"),
+            join.ticket_at.as_alias("asked_at"),
+            through.joined_at,
+            join.ended_at.as_alias("ended_at"),
+            join.unanswered_since_at.as_alias("unanswered_since"),
+            join.visitor_gone_at.as_alias("visitor_gone_at"),
+            join.visitor_here.as_alias("visitor_here"),
+            through.read_seq,
+        )
+        .where(through.agent == agent)
+        .where(through.tab_open.eq(True))
+        .where(through.left_at.is_null() | (join.state == "ended"))
+        .order_by(through.id)
+    )
+    rows = await (query.where(through.chat == chat) if chat else query)
+    latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
+    ids = list(latest)
+    unread, agents = await unread_in(ids, latest), await agents_in(ids)
+    return [
+        Conversation(
+            **{**row, "subject": json.loads(row["subject"] or "{}")},
+            unread=unread.get(id, 0),
+            agents=tuple(agents.get(id, ())),
+        )
+        for id, row in latest.items()
+    ]
+
+
+async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[int, int]:
+    if not chats:
+        return {}
+    lowest = min(rows[chat]["read_seq"] for chat in chats)
+    written = await (
+        Message.select(Message.chat, Message.seq)
+        .where(Message.chat.is_in(chats))
+        .where(Message.seq > lowest)
+        .where(Message.author == "visitor")
+    )
+    counts: dict[int, int] = {}
+    for row in written:
+        if row["seq"] > rows[row["chat"]]["read_seq"]:
+            counts[row["chat"]] = counts.get(row["chat"], 0) + 1
+    return counts
+
+
+async def agents_in(chats: list[int]) -> dict[int, list[str]]:
+    if not chats:
+        return {}
+    rows = await (
+        Participation.select(Participation.chat, Participation.agent.name.as_alias("name"))
+        .where(Participation.chat.is_in(chats))
+        .where(Participation.left_at.is_null())
+        .order_by(Participation.id)
+    )
+    present: dict[int, list[str]] = {}
+    for row in rows:
+        present.setdefault(row["chat"], []).append(row["name"])
+    return present
+
+
+# ---- routes ----------------------------------------------------------------------------------------------------------
+
+
+class Said(Struct):
+    key: str = ""
+    body: str = ""
+
+
+@post("/chats/{chat:int}/messages", guards=[may("chat")], status_code=200)
+async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Said]) -> Response[str]:
+    person = agent_of(request)
+    await taking_part(person, chat)
+    try:
+        seq = await messages.post(chat, data.key, data.body, author="agent", name=person.name, agent=person.id)
+    except messages.Refused as refused:
+        status = 409 if isinstance(refused, messages.ChatIsOver) else 422
+        return html(messages.refusal(data.key, str(refused), chat), status_code=status)
+    await mark_read(person.id, chat, seq)
+    new = await messages.thread(chat, seq - 1)
+    return html(swap(f"#thread-{chat}", messages.ui.thread(new, "agent"), "thread"))
+
+
+@post("/chats/{chat:int}/typing", guards=[may("chat")], status_code=204)
+async def typing(request: Request[Any, Any, Any], chat: FromPath[int]) -> None:
+    person = agent_of(request)
+    await taking_part(person, chat)
+    live.publish(f"chat:{chat}", AgentTyped(chat, person.id))
+
+
+class Read(Struct):
+    seq: int = 0
+
+
+@post("/chats/{chat:int}/read", guards=[may("chat")], status_code=204)
+async def read(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Read]) -> None:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    await mark_read(person.id, chat, data.seq)
+    live.publish(f"agent:{person.id}", ConversationRead(chat))
+
+
+@get("/chats/{chat:int}/ending", guards=[may("chat")])
+async def ask_ending(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+    """Asked even in mere interruptions; what is over already closes without a question."""
+    person = agent_of(request)
+    found = await conversations_of(person.id, chat)
+    if not found:
+        raise NotFoundException
+    return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"))
+
+
+@post("/chats/{chat:int}/ending", guards=[may("chat")], status_code=200)
+async def end(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+    """Ended by the visitor a moment before: then only the tab goes."""
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    await routing.end(person.id, chat)
+    await put_away(person.id, chat)
+    return html()
+
+
+@delete("/chats/{chat:int}/tab", guards=[may("chat")], status_code=200)
+async def close_tab(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+    person = agent_of(request)
+    found = await conversations_of(person.id, chat)
+    if not found:
+        raise NotFoundException
+    if not found[0].over:
+        return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"), status_code=409)
+    await put_away(person.id, chat)
+    return html()
+
+
+async def taking_part(person: Person, chat: int, or_did: bool = False) -> None:
+    """Somebody else's chat is not there."""
+    query = Participation.exists().where(Participation.agent == person.id).where(Participation.chat == chat)
+    if not await (query if or_did else query.where(Participation.left_at.is_null())):
+        raise NotFoundException
+
+
+async def mark_read(agent: int, chat: int, seq: int) -> None:
+    await db.sql(
+        "UPDATE participation SET read_seq = {} WHERE agent = {} AND chat = {} AND read_seq < {}"
+        " AND {} <= (SELECT seq FROM chat WHERE chat.id = {})",
+        *(seq, agent, chat, seq, seq, chat),
+    )
+
+
+async def put_away(agent: int, chat: int) -> None:
+    async with db.transaction():
+        await (
+            Participation.update({Participation.tab_open: False})
+            .where(Participation.agent == agent)
+            .where(Participation.chat == chat)
+        )
+        db.after_commit(lambda: live.publish(f"agent:{agent}", ConversationsChanged(agent)))
+
+
+# ---- live ------------------------------------------------------------------------------------------------------------
+
+
+@live.on(ChatChanged, page="console")
+async def redraw_head(viewer: Any, event: ChatChanged) -> Markup | None:
+    found = await conversations_of(viewer.person.id, event.chat)
+    if not found:
+        return None
+    return swap(f"#head-{event.chat}", ui.head(found[0])) + swap(f"#details-{event.chat}", ui.details(found[0]))
+
+
+@live.on(MessagePosted, page="console")
+async def redraw_thread(viewer: Any, event: MessagePosted) -> Markup | None:
+    if event.chat not in viewer.seen:
+        return None
+    new = await messages.thread(event.chat, viewer.seen[event.chat])
+    return grown(viewer, event.chat, new)
+
+
+def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
+    if not new:
+        return None
+    viewer.seen[chat] = new[-1].seq
+    return swap(f"#thread-{chat}", messages.ui.thread(new, "agent"), "thread")
+
+
+@live.on(VisitorTyped, page="console")
+async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
+    found = await conversations_of(viewer.person.id, event.chat)
+    return swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor"))) if found else None
+
+
+routes = [say, typing, read, ask_ending, end, close_tab]
+
+ui = template("""
+{% from "components.html" import badge, button, fact, icon, icon_button, status %}
+{% import "messages" as messages %}
+
+{% macro tab(chat) %}
+<button type="button" role="tab" class="tab{% if chat.unread %} unread{% endif %}" id="tab-{{ chat.id }}" aria-controls="pane-{{ chat.id }}"
+        aria-selected="false" tabindex="-1" data-chat="{{ chat.id }}" data-unread="{{ chat.unread }}">
+  <span class="tab-top"><span class="tab-name" translate="no">{{ chat.visitor or _("Visitor") }}</span>
+    {% if chat.unread %}{{ badge(chat.unread, ngettext("%(num)s unread message", "%(num)s unread messages", chat.unread)) }}{% endif %}</span>
+  <span class="tab-state">
+    {% if chat.over %}{{ icon("circle-check") }}{{ _("Ended") }}
+    {% elif not chat.visitor_here %}{{ _("Away") }} <span class="timer" data-since="{{ chat.visitor_gone_at.isoformat() }}"></span>
+    {% elif chat.unanswered_since %}{{ icon("clock") }}<span class="visually-hidden">{{ _("Waiting for an answer for") }}</span> <span class="timer" data-since="{{ chat.unanswered_since.isoformat() }}" data-late="120" data-very-late="300"></span>
+    {% else %}{{ chat.queue }}{% endif %}
+  </span>
+</button>
+{% endmacro %}
+
+{% macro pane(chat, lines) %}
+<section class="panel" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
+  <div class="chat-pane">
+    <div class="conversation">
+      {{ head(chat) }}
+      <div class="thread-frame">
+        <ol class="thread" id="thread-{{ chat.id }}" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip-children>
+          {{ messages.thread(lines, "agent") }}
+        </ol>
+        {{ messages.newer() }}
+      </div>
+      {{ typing(chat.id) }}
+      <div id="refused-{{ chat.id }}"></div>
+      {{ textbar(chat) }}
+    </div>
+    {{ details(chat) }}
+  </div>
+</section>
+{% endmacro %}
+
+{% macro head(chat) %}
+<header class="chat-head" id="head-{{ chat.id }}" data-state="{{ chat.state }}">
+  <div class="chat-title">
+    <h2 translate="no">{{ chat.visitor or _("Visitor") }}</h2>
+    {% if chat.over %}{{ status("red", _("Ended")) }}
+    {% elif not chat.visitor_here %}{{ status("grey", _("Visitor away")) }}
+    {% else %}{{ status("green", _("Connected")) }}{% endif %}
+    <p class="soft"><span translate="no">{{ chat.queue }}</span> · {{ chat.language | upper }} · <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span></p>
+  </div>
+  {% if chat.over %}
+  {{ icon_button("x", _("Close conversation"), attrs={"hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
+  {% else %}
+  {{ icon_button("x", _("End conversation"), attrs={"hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
+  {% endif %}
+</header>
+{% endmacro %}
+
+{% macro textbar(chat) %}
+<form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}">
+  <output class="counter" data-counter hidden></output>
+  <div class="textbar-row">
+    <div class="textbar-box">
+      <label class="textbar-label" for="text-{{ chat.id }}">{{ _("Message to %(name)s", name=chat.visitor or _("Visitor")) }}</label>
+      <textarea id="text-{{ chat.id }}" name="body" rows="2" dir="auto"></textarea>
+    </div>
+    {{ button(_("Send message"), "primary", type="submit") }}
+  </div>
+</form>
+{% endmacro %}
+
+{% macro details(chat) %}
+<aside class="details" id="details-{{ chat.id }}" aria-label="{{ _("Chat details") }}">
+  <h3>{{ _("Chat details") }}</h3>
+  <dl class="facts">
+    {{ fact(_("Name"), chat.visitor or _("No name given"), name=true) }}
+    {% if chat.email %}{{ fact(_("E-mail"), chat.email, name=true) }}{% endif %}
+    {% if chat.subject %}{{ fact(_("Subject"), chat.subject.get(language()) or chat.subject.values() | first) }}{% endif %}
+    {{ fact(_("Queue"), chat.queue, name=true) }}
+    {{ fact(_("Language"), LANGUAGE_NAMES.get(chat.language, chat.language)) }}
+    {% if chat.page %}{{ fact(_("Page"), chat.page_path, name=true) }}{% endif %}
+    <div><dt>{{ _("Waited") }}</dt><dd><span class="timer" data-since="{{ chat.asked_at.isoformat() }}" data-to="{{ chat.joined_at.isoformat() }}"></span></dd></div>
+    {% if chat.agents %}{{ fact(_("Present"), chat.agents | join(", "), name=true) }}{% endif %}
+  </dl>
+</aside>
+{% endmacro %}
+
+{% macro typing(chat, name="") %}
+<p class="typing" id="typing-{{ chat }}">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
+{% endmacro %}
+
+{% macro ask_ending(chat) %}
+<div data-ask>
+  <h2 class="title" id="ask-title">{{ _("Are you sure you want to close this chat?") }}</h2>
+  <p>{{ _("%(name)s is still there. The conversation ends for both of you.", name=chat.visitor or _("Visitor")) if chat.visitor_here else _("%(name)s is away for the moment and may come back.", name=chat.visitor or _("Visitor")) }}</p>
+  <div class="actions end">
+    {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
+    {{ button(_("End conversation"), "danger", attrs={"hx-post": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none", "data-close-dialog": true}) }}
+  </div>
+</div>
+{% endmacro %}
+""")

@@ -1,0 +1,37 @@
+"""The desk itself: its name, its time zone, its secret. One row, read at the start and kept."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import layouts
+from db.tables import Desk
+
+
+@dataclass(frozen=True)
+class Facts:
+    name: str
+    time_zone: ZoneInfo
+    language: str
+    secret: bytes
+
+
+facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
+
+
+async def load() -> Facts:
+    global facts
+    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret).first()
+    if row:
+        facts = Facts(row["name"], ZoneInfo(row["time_zone"]), row["language"], row["secret"].encode())
+    layouts.zone = facts.time_zone
+    return facts
+
+
+def keyed(*words: str) -> str:
+    """A fingerprint by which something personal, such as an address, is recognised but cannot be read."""
+    return hmac.digest(facts.secret, "\0".join(words).encode(), "sha256").hex()
+
+
+routes: list[Any] = []

@@ -1,0 +1,225 @@
+"""Live updates: the bus, and one event stream per page.
+
+A verb publishes what happened, after its commit; features say with `@live.on(…)` what a page then redraws; this module
+only carries it. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from markupsafe import Markup
+from sse_starlette import EventSourceResponse
+
+from layouts import speaking
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 15  # a page that does not answer two of these is gone (presence)
+BACKLOG = 200  # events a slow page may be behind before it is told to read everything anew
+SEND_TIMEOUT_S = 30
+RECONNECT_MS = 500
+
+
+class Event(msgspec.Struct, frozen=True, tag=True):
+    """A fact, named in the past tense. Carries ids, never HTML, never text."""
+
+
+class Connected(Event):
+    """A page opened its stream, or may have missed something: redraw all that it shows."""
+
+
+class Ticked(Event):
+    """A beat has passed: time for what changes by itself, or was held back."""
+
+
+class Stopped(Event):
+    """The stream ends here. `why` is a code that the page knows: restart, signed_out, chat_over."""
+
+    why: str
+
+
+class Viewer(Protocol):
+    """Whoever holds a stream. `cursor` is what the page has seen; a change of it travels as the SSE id. `presence` is
+    what the page sends back to each beat."""
+
+    presence: str
+    subscription: "Subscription"
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def cursor(self) -> str: ...
+
+    def topics(self) -> Iterable[str]: ...
+
+    async def opened(self) -> None: ...
+
+    async def closed(self) -> None: ...
+
+
+Redraw = Callable[[Any, Any], Awaitable[Markup | None]]
+redraws: dict[tuple[str, type[Event]], list[Redraw]] = defaultdict(list)
+
+
+def on(*events: type[Event], page: str) -> Callable[[Redraw], Redraw]:
+    """Call the decorated function for every viewer of `page` when one of `events` happens."""
+
+    def register(redraw: Redraw) -> Redraw:
+        for event in events:
+            redraws[page, event].append(redraw)
+        return redraw
+
+    return register
+
+
+# ---- the bus ---------------------------------------------------------------------------------------------------------
+
+
+class Subscription:
+    """What one reader hears. Bounded: who falls behind is told to read everything anew, never left in silence."""
+
+    __slots__ = ("backlog", "topics", "waiting")
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.backlog: dict[Event, None] = {}  # equal facts, told once: what is redrawn is the state at delivery
+        self.waiting = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        if len(self.backlog) >= BACKLOG:
+            self.backlog.clear()
+            event = Connected()
+        self.backlog[event] = None
+        self.waiting.set()
+
+    async def batch(self) -> list[Event]:
+        await self.waiting.wait()
+        self.waiting.clear()
+        events = list(self.backlog)
+        self.backlog.clear()
+        return [Connected()] if Connected() in events else events
+
+    def follow(self, *topics: str) -> None:
+        for topic in topics:
+            self.topics.add(topic)
+            subscriptions[topic].add(self)
+
+    def unfollow(self, *topics: str) -> None:
+        for topic in topics:
+            self.topics.discard(topic)
+            subscriptions[topic].discard(self)
+            if not subscriptions[topic]:
+                del subscriptions[topic]
+
+    def close(self) -> None:
+        self.unfollow(*tuple(self.topics))
+
+
+subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+
+
+@contextlib.contextmanager
+def subscribed(*topics: str) -> Iterator[Subscription]:
+    subscription = Subscription()
+    subscription.follow(*topics)
+    try:
+        yield subscription
+    finally:
+        subscription.close()
+
+
+def publish(topic: str, event: Event) -> None:
+    for subscription in tuple(subscriptions.get(topic, ())):
+        subscription.put(event)
+
+
+# ---- streams ---------------------------------------------------------------------------------------------------------
+
+streams: dict[Subscription, Viewer] = {}  # all that are open in this process
+
+
+def response(page: str, viewer: Viewer) -> EventSourceResponse:
+    """The stream of one page."""
+    return EventSourceResponse(
+        stream(page, viewer),
+        ping=BEAT_S * 4,  # the beat is the ping
+        send_timeout=SEND_TIMEOUT_S,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
+    subscription = viewer.subscription
+    subscription.follow(*viewer.topics())  # before the first read, so that nothing happens unseen between the two
+    streams[subscription] = viewer
+    loop = asyncio.get_running_loop()
+    try:
+        await viewer.opened()
+        yield {"event": "beat", "data": viewer.presence, "retry": RECONNECT_MS}
+        subscription.put(Connected())
+        next_beat = loop.time() + BEAT_S
+        while True:
+            events: list[Event] = []
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(next_beat):
+                    events = await subscription.batch()
+            if loop.time() >= next_beat:
+                yield {"event": "beat", "data": viewer.presence}
+                next_beat = loop.time() + BEAT_S
+                events.append(Ticked())
+            for event in events:
+                async for message in redrawn(page, viewer, event):
+                    yield message
+                if isinstance(event, Stopped):
+                    yield {"event": "stopped", "data": event.why}
+                    return
+    finally:
+        del streams[subscription]
+        subscription.close()
+        afterwards(viewer.closed())
+
+
+async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
+    seen = viewer.cursor
+    fragments = []
+    for redraw in redraws[page, type(event)]:
+        try:
+            with speaking(viewer.language):
+                fragments.append(await redraw(viewer, event))
+        except Exception:  # one broken feature must not silence the others on this page
+            log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
+    if data := "".join(fragment for fragment in fragments if fragment):
+        yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
+
+
+def stop(why: str = "restart") -> None:
+    """End all streams of this process; each page comes back by itself."""
+    for subscription in tuple(streams):
+        subscription.put(Stopped(why))
+
+
+# ---- what outlives a stream ------------------------------------------------------------------------------------------
+
+unfinished: set[asyncio.Task[Any]] = set()
+
+
+def afterwards(work: Coroutine[Any, Any, Any]) -> None:
+    """Run to its end although the stream that asks for it is being cancelled."""
+    task = asyncio.get_running_loop().create_task(work)
+    unfinished.add(task)
+    task.add_done_callback(unfinished.discard)
+
+
+async def finished() -> None:
+    while unfinished:
+        await asyncio.gather(*unfinished, return_exceptions=True)
+
+
+stops = [stop]
+ends = [finished]

@@ -1,0 +1,344 @@
+"""Messages: the public thread of a chat, and the one function that writes it.
+
+Visitors read it in their window, agents in the console; both through the same macro. What happened to the chat ("An
+joined", "ended by …") stands in the thread as a message of its own kind, so that one sequence tells the whole story.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+from linkify_it import LinkifyIt
+from markupsafe import Markup, escape
+
+import db
+import layouts
+from db.clock import now
+from db.tables import Chat, Message
+from features import live, routing
+from layouts import _, swap, template
+
+LENGTH = 4000  # characters
+GROUP_MINUTES = 5  # one author's messages within this share their name and time
+KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class MessagePosted(live.Event):
+    """A chat's public thread has grown."""
+
+    chat: int
+
+
+class Refused(Exception):
+    """The message was not taken; the words say why."""
+
+
+class ChatIsOver(Refused):
+    """It ended before the message arrived."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message, ready for `line`."""
+
+    key: str
+    seq: int
+    kind: str
+    author: str
+    agent: int | None
+    name: str
+    body: Markup
+    at: datetime
+    data: dict[str, Any]
+    grouped: bool  # goes on where the one before left off: same author, a moment later
+    new_day: bool
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+async def post(chat: int, key: str, text: str, *, author: str, name: str, agent: int | None = None) -> int:
+    """Write what a person said and return its sequence number; the same key again gives the first number again."""
+    body = cleaned(text)
+    if problem := problem_with(key, body):
+        raise Refused(problem)
+    try:
+        async with db.transaction():
+            seq = await write(chat, key, author=author, agent=agent, name=name, body=body)
+            await set_unanswered(chat, since=now() if author == "visitor" else None)
+            db.after_commit(lambda: live.publish(f"chat:{chat}", MessagePosted(chat)))
+            return seq
+    except AlreadyWritten as earlier:
+        live.publish(f"chat:{chat}", MessagePosted(chat))
+        return earlier.seq
+
+
+class AlreadyWritten(Exception):
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+
+
+async def write(
+    chat: int,
+    key: str,
+    *,
+    author: str,
+    name: str = "",
+    agent: int | None = None,
+    body: str = "",
+    kind: str = "text",
+    data: dict[str, Any] | None = None,
+) -> int:
+    """The only writer of messages; within a transaction. Counting up holds the chat's row, so that nobody can read past
+    a message that is not committed yet."""
+    allowed = Chat.state.is_in(["waiting", "active"]) if kind == "text" else Chat.state != "forming"
+    counted = await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
+    earlier = await Message.select(Message.seq).where(Message.chat == chat).where(Message.key == key).first()
+    if earlier:
+        raise AlreadyWritten(earlier["seq"])
+    if not counted:
+        raise ChatIsOver(_("This conversation has ended. Your message was not sent."))
+    seq: int = counted[0]["seq"]
+    await Message.insert(
+        Message(
+            chat=chat,
+            seq=seq,
+            key=key,
+            kind=kind,
+            author=author,
+            agent=agent,
+            name=name,
+            body=body,
+            data=json.dumps(data or {}),
+            sent_at=now(),
+        )
+    )
+    return seq
+
+
+async def set_unanswered(chat: int, since: datetime | None) -> None:
+    """Since when the visitor waits for an answer; a second question does not start the wait anew."""
+    update = Chat.update({Chat.unanswered_since_at: since}).where(Chat.id == chat)
+    await (update.where(Chat.unanswered_since_at.is_null()) if since else update)
+
+
+@routing.told("joined", "left", "returned", "ended")
+async def tell(step: routing.StepFacts) -> None:
+    """What both sides may know of a step of routing becomes a line of the thread, in the same transaction."""
+    if step.chat is None:
+        return
+    await write(
+        step.chat, f"step-{step.id}", author="desk", kind=step.what, name=step.name, agent=step.agent, data=step.data
+    )
+    chat = step.chat
+    db.after_commit(lambda: live.publish(f"chat:{chat}", MessagePosted(chat)))
+
+
+def cleaned(text: str) -> str:
+    """Line ends as \\n, nothing that no one can see or store; everything else as it was typed."""
+    return UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n").rstrip()
+
+
+def problem_with(key: str, body: str) -> str | None:
+    if not body.strip():
+        return _("Write a message first.")
+    if len(body) > LENGTH:
+        return _("Your message is %(n)s characters long; at most %(limit)s fit. Nothing was cut: shorten it and send it again.") % {
+            "n": len(body),
+            "limit": LENGTH,
+        }
+    if not KEY.fullmatch(key):
+        return _("What was sent could not be read. Reload the page and try again.")
+    return None
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def thread(chat: int, after: int = 0) -> list[Line]:
+    """The lines after this one, in order."""
+    rows = await (
+        Message.select(
+            Message.key,
+            Message.seq,
+            Message.kind,
+            Message.author,
+            Message.agent,
+            Message.name,
+            Message.body,
+            Message.data,
+            Message.sent_at,
+        )
+        .where(Message.chat == chat)
+        .where(Message.seq >= after)  # one more than is asked for: whom the first line follows decides how it looks
+        .order_by(Message.seq)
+    )
+    return [line for line in lines(rows) if line.seq > after]
+
+
+def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
+    before: dict[str, Any] | None = None
+    for row in rows:
+        yield Line(
+            key=row["key"],
+            seq=row["seq"],
+            kind=row["kind"],
+            author=row["author"],
+            agent=row["agent"],
+            name=row["name"],
+            body=linked(row["body"]),
+            at=row["sent_at"],
+            data=json.loads(row["data"]),
+            grouped=before is not None and follows(row, before),
+            new_day=before is None or local_date(before) != local_date(row),
+        )
+        before = row
+
+
+def follows(row: dict[str, Any], before: dict[str, Any]) -> bool:
+    same = all(row[key] == before[key] for key in ("author", "agent", "kind")) and row["kind"] == "text"
+    return same and row["sent_at"] - before["sent_at"] < timedelta(minutes=GROUP_MINUTES)
+
+
+def local_date(row: dict[str, Any]) -> object:
+    return row["sent_at"].astimezone(layouts.zone).date()
+
+
+def refusal(key: str, words: str, chat: int | None = None) -> Markup:
+    """Said at the text bar it came from; the text itself goes back into it."""
+    region = f"refused-{chat}" if chat else "refused"
+    return swap(f"#{region}", ui.refused(region, key, words), "outerHTML")
+
+
+# ---- links -----------------------------------------------------------------------------------------------------------
+
+linkify = LinkifyIt({}, {"fuzzy_link": True, "fuzzy_email": True, "fuzzy_ip": False})
+
+
+@lru_cache(maxsize=4096)
+def linked(text: str) -> Markup:
+    """The text, escaped, with its addresses, mails and Belgian or Dutch phone numbers as links."""
+    pieces, at = [], 0
+    for start, end, href, host in sorted([*web_links(text), *phone_links(text)]):
+        if start < at:
+            continue
+        shown = text[start:end]
+        pieces += [escape(text[at:start]), ui.link(href, shown, "" if host == spelled_host(shown) else host).strip()]
+        at = end
+    return Markup("").join([*pieces, escape(text[at:])])
+
+
+def web_links(text: str) -> Iterable[tuple[int, int, str, str]]:
+    if not linkify.pretest(text):
+        return
+    for match in linkify.match(text) or []:
+        plain = match.schema in ("http:", "https:", "mailto:") or match.raw.lower().startswith("www.")
+        if plain:
+            yield match.index, match.last_index, match.url, host_of(match.url)
+
+
+def host_of(url: str) -> str:
+    """Where a link really leads, whatever it looks like: without the user before the @, in its real spelling."""
+    if url.startswith("mailto:"):
+        return ""
+    host = url.split("://", 1)[-1].split("/")[0].split("?")[0].split("#")[0].rpartition("@")[2]
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host
+
+
+def spelled_host(shown: str) -> str:
+    """What a reader takes for the host."""
+    return "" if shown.startswith("mailto:") or "@" in shown and "/" not in shown else re.split(
+        "[/?#]", shown.split("://", 1)[-1]
+    )[0]
+
+
+def phone_links(text: str) -> Iterable[tuple[int, int, str, str]]:
+    if sum(character.isdigit() for character in text) < 8:
+        return
+    for region in ("BE", "NL"):
+        for match in phonenumbers.PhoneNumberMatcher(text, region):
+            if match.raw_string.startswith(("0", "+")) and match.number.country_code in (31, 32):
+                number = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
+                yield match.start, match.end, f"tel:{number}", ""
+
+
+routes: list[Any] = []
+
+ui = template("""
+{% from "components.html" import icon, notice %}
+
+{% macro thread(lines, side) %}
+{% for line in lines %}{{ message(line, side) }}{% endfor %}
+{% endmacro %}
+
+{% macro message(line, side) %}
+<li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
+    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}">
+  {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
+  {% if line.kind == "text" %}
+  <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
+    {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
+  <div class="bubble" dir="auto">{{ line.body }}</div>
+  {% if line.author == side %}<p class="delivery"><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time></p>{% endif %}
+  {% else %}
+  <p class="event-words">{{ happened(line, side) }}</p>
+  {% endif %}
+</li>
+{% endmacro %}
+
+{% macro whose(line, side) -%}
+{% if line.kind != "text" %}event{% elif line.author == side %}mine from-{{ line.author }}{% else %}from-{{ line.author }}{% endif %}
+{%- endmacro %}
+
+{% macro author(line, side) -%}
+{% if line.author == side == "visitor" %}{{ _("You") }}{% else %}{{ line.name or _("Visitor") }}{% endif %}
+{%- endmacro %}
+
+{% macro happened(line, side) -%}
+{% set time = line.at | clock_time %}
+{% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
+{% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
+{% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
+{% elif line.data.how == "by_agent" %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
+{% elif line.data.how == "by_visitor" and side == "visitor" %}{{ _("You ended the conversation at %(time)s", time=time) }}
+{% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
+{% elif line.data.how == "visitor_gone" %}{{ _("Visitor gone") }} · {{ time }}
+{% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
+{% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
+{%- endmacro %}
+
+{% macro link(href, shown, host) %}
+<a href="{{ href }}" target="_blank" rel="noopener noreferrer nofollow ugc">{{ shown }}</a>{% if host %} <span class="link-host" translate="no">({{ host }})</span>{% endif %}
+{% endmacro %}
+
+{# What the page shows at once and until the server has it; the script fills it in. #}
+{% macro pending(side) %}
+<template id="pending">
+  <li class="message mine from-{{ side }} pending">
+    <p class="byline"><span class="author">{{ _("You") }}</span></p>
+    <div class="bubble" dir="auto"></div>
+    <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
+      <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
+  </li>
+</template>
+{% endmacro %}
+
+{# For who has scrolled up; the script counts. #}
+{% macro newer() %}
+<button type="button" class="button newer" data-newer data-one="{{ _("1 new message") }}" data-many="{{ _("{n} new messages") }}" hidden><span></span>{{ icon("arrow-down") }}</button>
+{% endmacro %}
+
+{# Said where the message stands: why it was not taken. The text goes back to the bar. #}
+{% macro refused(id, key, words) %}
+<div id="{{ id }}" data-key="{{ key }}" role="alert">{{ notice("error", words) }}</div>
+{% endmacro %}
+""")

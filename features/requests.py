@@ -1,0 +1,141 @@
+"""Requests: the tab in which an agent is asked to take a chat.
+
+    POST /reservations/{id}/acceptance
+    POST /reservations/{id}/rejection
+
+The console draws tab and pane with the macros at the foot; accepting opens the conversation there.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.params import FromPath
+
+from db.tables import Message, Reservation
+from features import routing
+from features.access import agent_of, may
+from layouts import html, swap, template
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """A waiting chat as the agent who is asked for it sees it."""
+
+    id: int
+    chat: int
+    queue: str
+    answer_s: int
+    subject: dict[str, str]  # per language
+    visitor: str
+    language: str
+    page: str
+    waiting_since: datetime
+    returned: bool
+    expires_at: datetime
+    question: str
+
+
+async def open_request(agent: int) -> RequestFacts | None:
+    """There is one at a time."""
+    chat = Reservation.chat
+    row = await (
+        Reservation.select(
+            Reservation.id,
+            chat.id.as_alias("chat"),
+            Reservation.queue.name.as_alias("queue"),
+            Reservation.queue.answer_s.as_alias("answer_s"),
+            chat.subject.label.as_alias("subject"),
+            chat.visitor_name.as_alias("visitor"),
+            chat.language.as_alias("language"),
+            chat.page_url.as_alias("page"),
+            chat.ticket_at.as_alias("waiting_since"),
+            chat.returned.as_alias("returned"),
+            Reservation.expires_at,
+        )
+        .where(Reservation.agent == agent)
+        .where(Reservation.outcome == "")
+        .first()
+    )
+    return row and RequestFacts(
+        **{**row, "subject": json.loads(row["subject"] or "{}")}, question=await first_question(row["chat"])
+    )
+
+
+async def first_question(chat: int) -> str:
+    row = await (
+        Message.select(Message.body)
+        .where(Message.chat == chat)
+        .where(Message.author == "visitor")
+        .order_by(Message.seq)
+        .first()
+    )
+    return row["body"] if row else ""
+
+
+@post("/reservations/{reservation:int}/acceptance", guards=[may("chat")], status_code=200)
+async def accept(request: Request[Any, Any, Any], reservation: FromPath[int]) -> Response[str]:
+    """The stream brings the conversation to all of the agent's windows; this one selects it."""
+    chat = await routing.accept(reservation, agent_of(request).id)
+    if chat is None:
+        return too_late()
+    return html(headers={"HX-Trigger": json.dumps({"conversation:opened": {"chat": chat}})})
+
+
+@post("/reservations/{reservation:int}/rejection", guards=[may("chat")], status_code=200)
+async def reject(request: Request[Any, Any, Any], reservation: FromPath[int]) -> Response[str]:
+    return html() if await routing.reject(reservation, agent_of(request).id) else too_late()
+
+
+def too_late() -> Response[str]:
+    return html(swap("#notices", ui.too_late(), "innerHTML"), status_code=409)
+
+
+routes = [accept, reject]
+
+ui = template("""
+{% from "components.html" import button, countdown, fact, icon, notice %}
+{% import "messages" as messages %}
+
+{% macro tab(request) %}
+<button type="button" role="tab" class="tab request" id="tab-request-{{ request.id }}" aria-controls="pane-request-{{ request.id }}"
+        aria-selected="false" tabindex="-1" data-request="{{ request.id }}">
+  <span class="tab-top">{{ icon("bell-ring") }}<span class="tab-name">{{ _("Request") }} · <span translate="no">{{ request.queue }}</span></span></span>
+  <span class="tab-state"><span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></span>
+  {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
+</button>
+{% endmacro %}
+
+{% macro pane(request) %}
+<section class="panel" role="tabpanel" id="pane-request-{{ request.id }}" aria-labelledby="tab-request-{{ request.id }}" tabindex="-1">
+  <div class="request-pane">
+    <h2 class="title">{{ _("New chat request") }}</h2>
+    {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
+    <dl class="facts">
+      {{ fact(_("Visitor"), request.visitor or _("No name given"), name=true) }}
+      {{ fact(_("Queue"), request.queue, name=true) }}
+      {% if request.subject %}{{ fact(_("Subject"), request.subject.get(language()) or request.subject.values() | first) }}{% endif %}
+      {{ fact(_("Language"), LANGUAGE_NAMES.get(request.language, request.language)) }}
+      <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
+    </dl>
+    {% if request.question %}
+    <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
+    {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
+    <div class="request-time">
+      {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
+      <p class="small">{{ _("Time left to answer:") }} <span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></p>
+    </div>
+    <div class="actions">
+      {{ button(_("Accept"), "available", "check", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/acceptance", "hx-swap": "none"}) }}
+      {{ button(_("Decline"), "secondary", "x", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/rejection", "hx-swap": "none"}) }}
+    </div>
+  </div>
+</section>
+{% endmacro %}
+
+{% macro too_late() %}
+{% call notice("info", _("This request is no longer available."), attrs={"role": "alert", "data-fades": true}) %}{% endcall %}
+{% endmacro %}
+""")

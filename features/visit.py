@@ -1,0 +1,172 @@
+"""Visit: what one visitor's window shows, region by region, for its first paint, every answer and every live update."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+
+from db.clock import now
+from db.tables import Chat, Participation, Readiness
+from features import messages, routing
+from features.access import Caller
+from layouts import swap, template
+
+SHOWN_AFTER_END_S = 120  # a page that comes back later than this starts afresh: it may be somebody else's
+
+
+@dataclass(frozen=True)
+class Attending:
+    """An agent in the chat, as a visitor may know it."""
+
+    name: str
+    here: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a visitor's window shows besides the thread."""
+
+    state: str  # none, forming, waiting, active, ended
+    chat: int = 0
+    queue: int = 0
+    begun: bool = False
+    agents: tuple[Attending, ...] = ()
+    subject: int | None = None
+    ended_at: datetime | None = None
+    seq: int = 0
+    read_seq: int = 0
+    outlook: str = ""  # while waiting: asked, line, nobody
+    place: int = 0  # while waiting: 1 is next
+
+
+async def facts_of(caller: Caller) -> Facts:
+    """Of the visitor's unended chat, or of the one that ended last."""
+    if caller.id is None:
+        return Facts("none")
+    row = await Chat.select().where(Chat.visitor == caller.id).order_by(Chat.id, ascending=False).first()
+    if row is None or row["state"] == "ended" and not row["begun"] and row["ended_how"] == "hold_expired":
+        return Facts("none")
+    waiting, active = row["state"] == "waiting", row["state"] == "active"
+    return Facts(
+        row["state"],
+        row["id"],
+        row["queue"],
+        row["begun"],
+        tuple(await attending(row["id"])) if active else (),
+        row["subject"],
+        row["ended_at"],
+        row["seq"],
+        row["visitor_read_seq"],
+        row["outlook"] if waiting else "",
+        await routing.place(row["id"]) if waiting else 0,
+    )
+
+
+async def attending(chat: int) -> list[Attending]:
+    rows = await (
+        Participation.select(Participation.agent.id.as_alias("id"), Participation.agent.name.as_alias("name"))
+        .where(Participation.chat == chat)
+        .where(Participation.left_at.is_null())
+        .order_by(Participation.id)
+    )
+    here = await (
+        Readiness.select(Readiness.agent, Readiness.here).where(Readiness.agent.is_in([row["id"] for row in rows]))
+        if rows
+        else []
+    )
+    line = {row["agent"]: row["here"] for row in here}
+    return [Attending(row["name"], line.get(row["id"], False)) for row in rows]
+
+
+def past(facts: Facts) -> bool:
+    """It ended too long ago to be shown to whoever opens the page now."""
+    return facts.ended_at is not None and now() - facts.ended_at > timedelta(seconds=SHOWN_AFTER_END_S)
+
+
+async def screen(facts: Facts) -> list[Markup]:
+    """The whole window, thread and stream included."""
+    lines = await messages.thread(facts.chat) if facts.state not in ("none", "forming") else []
+    return [
+        *await regions(facts),
+        swap("#conversation", ui.conversation(lines), "outerHTML"),
+        swap("#stream", ui.stream(facts, lines[-1].seq if lines else 0), "outerHTML"),
+    ]
+
+
+async def regions(facts: Facts) -> list[Markup]:
+    """What changes with the state of the chat; the thread comes by its cursor."""
+    last = (await messages.thread(facts.chat, facts.seq - 1))[-1:] if facts.state == "ended" else []
+    return [
+        swap("#state", ui.state(facts)),
+        swap("#status", ui.status_line(facts)),
+        swap("#waiting", ui.waiting(facts)),
+        swap("#after", ui.after(facts, last[0] if last and last[0].kind == "ended" else None)),
+    ]
+
+
+ui = template("""
+{% from "components.html" import button, icon, notice, status %}
+{% import "messages" as messages %}
+
+{# Read by the script and by the stylesheet: which regions are in sight follows from it. #}
+{% macro state(facts) %}
+<div id="state" data-state="{{ facts.state }}" data-chat="{{ facts.chat }}" data-read="{{ facts.read_seq }}" hidden></div>
+{% endmacro %}
+
+{% macro status_line(facts) %}
+<div id="status" role="status">{{ dot(facts) }}</div>
+{% endmacro %}
+
+{% macro dot(facts) %}
+{% set here = facts.agents | selectattr("here") | list %}
+{% if facts.state in ("none", "forming") %}<p class="soft">{{ _("Chat with a member of staff") }}</p>
+{% elif facts.state == "ended" %}{{ status("red", _("Not connected")) }}
+{% elif here %}{{ status("green", _("Connected to %(name)s", name=here | join(", ", attribute="name"))) }}
+{% elif facts.begun %}{{ status("grey", _("One moment please, we are reconnecting you")) }}
+{% elif facts.outlook == "nobody" %}{{ status("grey", _("All our staff are in conversation")) }}
+{% elif facts.outlook == "line" and facts.place %}{{ status("grey", _("You are number %(n)s in the queue", n=facts.place)) }}
+{% else %}{{ status("grey", _("Connecting you to a member of staff…")) }}{% endif %}
+{% endmacro %}
+
+{% macro conversation(lines) %}
+<div class="thread-frame" id="conversation">
+  <ol class="thread" id="thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0" hx-morph-skip-children>
+    {{ messages.thread(lines, "visitor") }}
+  </ol>
+  {{ messages.newer() }}
+</div>
+{% endmacro %}
+
+{% macro waiting(facts) %}
+<div id="waiting"{% if facts.state == "waiting" %} class="waiting"{% endif %}>
+  {% if facts.state == "waiting" %}
+  <p>{{ _("You can already type your question") }}</p>
+  {{ button(_("Stop waiting"), attrs={"data-act": "stop-waiting"}) }}
+  {% if facts.outlook == "nobody" %}{{ button(_("See the information page"), "quiet", attrs={"data-act": "info"}) }}{% endif %}
+  {% endif %}
+</div>
+{% endmacro %}
+
+{% macro after(facts, last=none) %}
+<section id="after"{% if facts.state == "ended" %} class="ended" aria-labelledby="after-title"{% endif %}>
+  {% if facts.state == "ended" %}
+  <h2 class="lead" id="after-title" tabindex="-1">{% if last %}{{ messages.happened(last, "visitor") }}{% else %}{{ _("The conversation has ended") }}{% endif %}</h2>
+  <div class="actions column">
+    {{ button(_("New conversation"), "primary", "message-square-text", attrs={"data-act": "again"}) }}
+    {{ button(_("Close window"), attrs={"data-act": "close"}) }}
+  </div>
+  {% endif %}
+</section>
+{% endmacro %}
+
+{% macro stream(facts, seq) %}
+{% if facts.state in ("forming", "waiting", "active") %}
+<div id="stream" hx-sse:connect="/chat/stream?after={{ seq }}" hx-trigger="load, every 2s" hx-swap="none"
+     hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
+{% else %}<div id="stream"></div>{% endif %}
+{% endmacro %}
+
+{% macro typing(name="") %}
+<p class="typing" id="typing">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
+{% endmacro %}
+""")

@@ -1,0 +1,158 @@
+"""Turns the template at the foot of a feature module into pages and fragments, in the viewer's language.
+
+A template is a set of macros: `page` is the whole page, every other macro is a fragment that the page, an htmx
+response and a live update all share.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from litestar import MediaType, Response
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from markupsafe import Markup
+
+T = TypeVar("T")
+Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+HERE = Path(__file__).parent
+LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
+NAMES = {"nl": "Nederlands", "fr": "Français", "de": "Deutsch", "en": "English"}
+
+language: ContextVar[str] = ContextVar("language", default="nl")
+inline: dict[str, tuple[str, str]] = {}
+zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
+
+
+# ---- language --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """All texts within are in this language."""
+    token = language.set(code if code in LANGUAGES else language.get())
+    try:
+        yield
+    finally:
+        language.reset(token)
+
+
+def best_language(wanted: str, fallback: str = "nl") -> str:
+    """The first of an Accept-Language list, or of a single tag such as `fr-BE`, that we have."""
+    for tag in wanted.split(","):
+        code = tag.split(";")[0].strip().lower()[:2]
+        if code in LANGUAGES:
+            return code
+    return fallback
+
+
+def _(message: str) -> str:
+    return translations(language.get()).gettext(message)
+
+
+def ngettext(one: str, many: str, n: int) -> str:
+    return translations(language.get()).ngettext(one, many, n)
+
+
+@cache
+def translations(code: str) -> GNUTranslations:
+    compiled = BytesIO()
+    with (HERE / "locales" / f"{code}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def clock_time(moment: datetime) -> str:
+    return format_time(moment.astimezone(zone), "short", locale=LANGUAGES[language.get()])
+
+
+def day(moment: datetime) -> str:
+    return format_date(moment.astimezone(zone), "full", locale=LANGUAGES[language.get()])
+
+
+# ---- templates -------------------------------------------------------------------------------------------------------
+
+
+class FeatureLoader(BaseLoader):
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            source, filename = inline[template]
+        except KeyError:
+            raise TemplateNotFound(template) from None
+        return source, filename, lambda: True
+
+
+env = Environment(
+    loader=ChoiceLoader([FeatureLoader(), FileSystemLoader(HERE)]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
+)
+env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+env.filters["clock_time"] = clock_time
+env.filters["day"] = day
+env.globals["language"] = language.get
+env.globals["asset"] = lambda name: asset(name)
+env.globals["LANGUAGE_NAMES"] = NAMES
+
+
+class Template:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, macro: str) -> Callable[..., Markup]:
+        def render(*args: Any, **kwargs: Any) -> Markup:
+            try:
+                return getattr(module(self.name), macro)(*args, **kwargs)  # type: ignore[no-any-return]
+            except Exception:
+                env.handle_exception()  # Jinja then reports template lines, not lines of its generated code
+
+        return render
+
+
+@cache
+def module(name: str) -> Any:
+    return env.get_template(name).module
+
+
+def template(source: str) -> Template:
+    """Register the calling module's template, padded so that errors name the line in that module."""
+    caller = sys._getframe(1)
+    name = caller.f_globals["__name__"].removeprefix("features.")
+    inline[name] = "\n" * (caller.f_lineno - 1) + source, caller.f_code.co_filename
+    return Template(name)
+
+
+@cache
+def asset(name: str) -> str:
+    """The URL of a static file, which changes with its contents and so may be kept for ever."""
+    return f"/static/{name}?v={hashlib.sha256((HERE.parent / 'static' / name).read_bytes()).hexdigest()[:10]}"
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
+
+
+def html(*fragments: str, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
+    return Response("".join(fragments), media_type=MediaType.HTML, status_code=status_code, headers=headers)
+
+
+def swap(target: str, fragment: str, how: str = "outerMorph") -> Markup:
+    """Address a fragment to the element it replaces, wherever on the page that is."""
+    return Markup('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>').format(target, how, fragment)

@@ -1,0 +1,67 @@
+"""What a person reads when something cannot be done: a page, or a notice on the page that asked. Never a trace."""
+
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from layouts import Template, _, html, inline, swap
+
+log = structlog.get_logger(__name__)
+
+
+def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
+    status = fault.status_code if isinstance(fault, HTTPException) else 500
+    if status >= 500:
+        log.error("failed", path=request.url.path, exc_info=fault)
+    title, words = words_for(status)
+    if request.headers.get("hx-request") != "true":
+        return html(ui.page(status, title, words), status_code=status)
+    if status == 401 and "cookie" in request.headers:
+        return html(swap("#sign-in-again", ui.session_over(), "outerHTML"), status_code=status)
+    return html(swap("#notices", ui.notice(title, words), "beforeend"), status_code=status)
+
+
+def words_for(status: int) -> tuple[str, str]:
+    match status:
+        case 401:
+            return _("Please sign in"), _("Your session is over or you have not signed in.")
+        case 403:
+            return _("Not allowed"), _("Your account does not give access to this. Ask your administrator.")
+        case 404 | 405:
+            return _("Not found"), _("This page does not exist, or no longer does.")
+        case 413:
+            return _("Too large"), _("What you sent is too large.")
+        case 429:
+            return _("One moment please"), _("That was too often in a short time. Wait a moment and try again.")
+        case 400 | 422:
+            return _("Not understood"), _("What was sent could not be read. Reload the page and try again.")
+        case _:
+            return _("Something went wrong"), _("That is our fault. Try again; what you typed has been kept.")
+
+
+inline["problems"] = (
+    """
+{% from "base.html" import plain %}
+{% from "components.html" import notice as notice_ %}
+
+{% macro page(status, title, words) %}
+{% call plain(title) %}
+<p class="hint">{{ status }}</p>
+<h1 class="title">{{ title }}</h1>
+<p>{{ words }}</p>
+{% endcall %}
+{% endmacro %}
+
+{% macro notice(title, words) %}
+{{ notice_("error", title ~ ". " ~ words, attrs={"role": "alert", "data-fades": true}) }}
+{% endmacro %}
+
+{% macro session_over() %}
+<div id="sign-in-again" hidden data-needed></div>
+{% endmacro %}
+""",
+    __file__,
+)
+ui = Template("problems")

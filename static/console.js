@@ -1,0 +1,310 @@
+// The agent's console: which tab is selected, what is typed in each, what the clocks say, and what is heard.
+"use strict";
+
+const console_ = document.getElementById("console"); // absent on the pages before the work: sign-in, profile
+const csrf = () => document.getElementById("csrf")?.content ?? "";
+const headers = () => ({ "X-CSRF-Token": csrf() });
+
+document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
+
+// ---- tabs: selection belongs to this window, so the server neither knows nor overwrites it ---------------------------
+
+const tabs = () => all("#tabs [role=tab]");
+const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
+let wanted = null; // a tab that is on its way
+let last = null;
+
+function select(tab, focus = false) {
+  for (const each of tabs()) {
+    const on = each === tab;
+    each.setAttribute("aria-selected", on);
+    each.tabIndex = on ? 0 : -1;
+  }
+  for (const panel of all("#panels > .panel")) panel.toggleAttribute("data-live", panel.id === (tab?.getAttribute("aria-controls") ?? "pane-none"));
+  last = tab?.id ?? null;
+  if (focus && tab) tab.focus();
+  tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const thread = document.querySelector(".panel[data-live] .thread");
+  if (thread && thread.dataset.opened === undefined) {
+    thread.dataset.opened = "";
+    toEnd(thread);
+  }
+  sawNew();
+}
+
+// After a swap: the same tab; else the one that was asked for; else a neighbour. The focus stays where somebody types.
+function reselect() {
+  const asked = wanted && document.getElementById(wanted);
+  if (asked) {
+    wanted = null;
+    select(asked);
+    return writeIn(asked);
+  }
+  const same = last && document.getElementById(last);
+  select(same || tabs()[0]);
+}
+
+function writeIn(tab) {
+  document.querySelector(`#${CSS.escape(tab.getAttribute("aria-controls"))} textarea`)?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest?.("#tabs [role=tab]");
+  if (!tab) return;
+  select(tab);
+  writeIn(tab);
+});
+document.addEventListener("keydown", (event) => {
+  const tab = event.target.closest?.("#tabs [role=tab]");
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const list = tabs();
+  if (!tab || (!step && event.key !== "Home" && event.key !== "End")) return;
+  event.preventDefault();
+  const to = step ? (list.indexOf(tab) + step + list.length) % list.length : event.key === "Home" ? 0 : list.length - 1;
+  select(list[to], true);
+});
+document.addEventListener("conversation:opened", ({ detail }) => {
+  wanted = `tab-${detail.chat}`;
+  reselect();
+});
+
+// ---- drafts and sending ----------------------------------------------------------------------------------------------
+
+const storage = console_ && `balie.console.${console_.dataset.agent}`;
+const kept = read();
+
+function read() {
+  try { return JSON.parse(localStorage.getItem(storage)) ?? {}; } catch { return {}; }
+}
+
+function keep(name, value) {
+  if (value === null || value === "") delete kept[name];
+  else kept[name] = value;
+  try { localStorage.setItem(storage, JSON.stringify(kept)); } catch { /* it still works until the page is left */ }
+}
+
+const outbox = new Outbox({ keep });
+
+function restore() {
+  for (const [name, value] of Object.entries(kept)) {
+    if (name.startsWith("out.")) document.getElementById(value.thread) ? outbox.restore(value) : keep(name, null);
+    const form = name.startsWith("draft.") && document.getElementById(`bar-${name.slice(6)}`);
+    if (form && !form.elements.body.value) {
+      form.elements.body.value = value;
+      changed(form);
+    }
+  }
+}
+
+// ---- clocks: the server says since when, until when; we count --------------------------------------------------------
+
+const skew = console_ ? Date.parse(console_.dataset.now) - Date.now() : 0;
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+function tick() {
+  const now = Date.now() + skew;
+  for (const timer of all(".timer[data-since], .timer[data-until]")) {
+    const { since, until, to } = timer.dataset;
+    const seconds = Math.max(0, ((to ? Date.parse(to) : now) - Date.parse(since ?? until)) / 1000 * (since ? 1 : -1));
+    const text = clock(since ? seconds : Math.ceil(seconds));
+    if (timer.textContent !== text) timer.textContent = text;
+    if (timer.dataset.late) {
+      const state = timer.closest(".tab-state").classList;
+      state.toggle("late", seconds >= timer.dataset.late && seconds < timer.dataset.veryLate);
+      state.toggle("very-late", seconds >= timer.dataset.veryLate);
+    }
+  }
+  for (const bar of all("progress[data-until]")) {
+    bar.value = Math.max(0, (Date.parse(bar.dataset.until) - now) / 1000);
+    bar.classList.toggle("short", bar.value <= 10);
+  }
+}
+
+// ---- read marks, counts, sound ---------------------------------------------------------------------------------------
+
+function sawNew() {
+  const panel = document.querySelector(".panel[data-live]");
+  const thread = panel?.querySelector(".thread");
+  if (!thread || document.hidden || !document.hasFocus()) return;
+  const newest = Math.max(0, ...all("[data-seq]", thread).map((item) => +item.dataset.seq));
+  if (newest <= +(thread.dataset.read ?? 0)) return;
+  thread.dataset.read = newest;
+  fetch(`/chats/${panel.id.slice(5)}/read`, { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
+}
+
+const title = document.title;
+
+function count() {
+  const unread = tabs().reduce((sum, tab) => sum + (+tab.dataset.unread || 0), 0) + all(".tab.request").length;
+  document.title = unread ? `(${unread}) ${title}` : title;
+}
+
+const muted = (what) => kept[`mute.${what}`] === true;
+let audio = null;
+
+// Two soft notes for a message, a rising three for a request: made here, nothing to download.
+function play(notes) {
+  try {
+    audio ??= new AudioContext();
+    if (audio.state === "suspended") audio.resume();
+    notes.forEach((frequency, index) => {
+      const at = audio.currentTime + index * 0.16;
+      const note = audio.createOscillator();
+      const loudness = audio.createGain();
+      note.frequency.value = frequency;
+      loudness.gain.setValueAtTime(0.0001, at);
+      loudness.gain.exponentialRampToValueAtTime(0.2, at + 0.02);
+      loudness.gain.exponentialRampToValueAtTime(0.0001, at + 0.22);
+      note.connect(loudness).connect(audio.destination);
+      note.start(at);
+      note.stop(at + 0.25);
+    });
+  } catch { /* a desk without sound still has the tab, the title and the notification */ }
+  hint();
+}
+
+const sounds = { message: [660, 550], request: [523, 659, 784] };
+
+function hint() {
+  const blocked = !audio || audio.state === "suspended";
+  for (const id of ["sound-hint", "sound-blocked"]) document.getElementById(id)?.toggleAttribute("hidden", !blocked);
+}
+
+let asked = null; // the request that has been announced
+let ringing = 0;
+
+function ring() {
+  const tab = document.querySelector(".tab.request");
+  if (tab?.id === asked) return;
+  clearInterval(ringing);
+  asked = tab?.id ?? null;
+  document.getElementById("announce").textContent = "";
+  if (!tab) return;
+  const words = document.getElementById("announce").dataset.request;
+  document.getElementById("announce").textContent = `${words}: ${tab.querySelector(".tab-name").textContent.trim()}`;
+  const sound = () => muted("requests") || play(sounds.request);
+  sound();
+  ringing = setInterval(sound, 4_000);
+  if (document.hidden && globalThis.Notification?.permission === "granted") {
+    const note = new Notification(words, { tag: "balie-request" });
+    note.onclick = () => { focus(); note.close(); };
+  }
+  if (!typing() && !selected()?.dataset.chat) select(tab);
+}
+
+const typing = () => document.activeElement?.matches?.("textarea, input, select, [contenteditable]");
+
+document.addEventListener("thread:grown", ({ detail }) => {
+  const fresh = detail.added.some((item) => item.classList.contains("from-visitor"));
+  if (fresh) document.getElementById(`typing-${detail.thread.id.slice(7)}`)?.replaceChildren();
+  if (fresh && !muted("messages") && (document.hidden || !detail.thread.closest("[data-live]"))) play(sounds.message);
+  sawNew();
+});
+
+// ---- controls --------------------------------------------------------------------------------------------------------
+
+const acts = {
+  "test-sound": () => play(sounds.request),
+  "mute-requests": () => mute("requests"),
+  "mute-messages": () => mute("messages"),
+  notify: () => globalThis.Notification?.requestPermission(),
+};
+
+function mute(what) {
+  keep(`mute.${what}`, muted(what) ? null : true);
+  showMuted();
+}
+
+function showMuted() {
+  for (const what of ["requests", "messages"]) document.querySelector(`[data-act=mute-${what}]`)?.setAttribute("aria-pressed", !muted(what));
+}
+
+document.addEventListener("click", (event) => {
+  acts[event.target.closest?.("[data-act]")?.dataset.act]?.();
+  if (event.target.closest?.("[data-retry]")) outbox.retry();
+  if (event.target.closest?.("[data-close-dialog]")) ask.close();
+  if (audio?.state === "suspended") audio.resume().then(hint);
+});
+
+const ask = document.getElementById("ask");
+ask?.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
+
+// ---- an expired session: sign in on the spot, and what was asked goes out again ---------------------------------------
+
+const again = document.getElementById("sign-in-dialog");
+const unanswered = [];
+
+document.addEventListener("htmx:response:error", ({ detail }) => {
+  const { ctx } = detail;
+  if (ctx.response.status === 401 && ctx.request.method !== "GET" && !ctx.fetch.ours) unanswered.push(ctx.sourceElement);
+});
+
+function signIn() {
+  const state = document.getElementById("sign-in-again");
+  if (!again || !state) return;
+  if (state.hasAttribute("data-needed") && !again.open) again.showModal();
+  if (state.hasAttribute("data-done")) {
+    state.removeAttribute("data-done");
+    again.close();
+    again.querySelector("[type=password]").value = "";
+    outbox.retry();
+    for (const element of unanswered.splice(0)) if (element.isConnected) element.click?.();
+  }
+}
+again?.addEventListener("cancel", (event) => event.preventDefault());
+
+// ---- after each swap, and every second -------------------------------------------------------------------------------
+
+function settle() {
+  signIn();
+  if (!console_) return;
+  if (ask.querySelector("[data-ask]") && !ask.open) ask.showModal();
+  reselect();
+  restore();
+  tick();
+  count();
+  ring();
+}
+
+if (console_) {
+  textBars({
+    send: (form, body) => {
+      document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
+      outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread });
+    },
+    typed: (form) => fetch(`/chats/${form.dataset.chat}/typing`, { method: "POST", headers: headers() }).catch(() => {}),
+    keep: (form, text) => keep(`draft.${form.dataset.chat}`, text),
+  });
+  document.addEventListener("outbox:refused", ({ detail }) => {
+    const form = document.querySelector(`form.textbar[data-thread="${detail.thread}"]`);
+    if (form) putBack(form, detail.body);
+  });
+  watchLine({
+    beat: "/console/beat",
+    headers,
+    changed: (down) => {
+      document.documentElement.classList.toggle("line-down", down);
+      document.getElementById("line-lost").hidden = !down;
+      if (!down) outbox.retry();
+    },
+  });
+  document.addEventListener("stopped", ({ detail }) => {
+    if (detail.data === "signed_out") document.getElementById("sign-in-again").setAttribute("data-needed", "");
+    signIn();
+  });
+  document.addEventListener("htmx:sse:error", ({ detail }) => {
+    if (detail.status !== 401) return;
+    document.getElementById("sign-in-again").setAttribute("data-needed", "");
+    signIn();
+  });
+  document.addEventListener("visibilitychange", sawNew);
+  addEventListener("focus", sawNew);
+  addEventListener("beforeunload", (event) => {
+    if (all("#panels .chat-head:not([data-state=ended])").length) event.preventDefault();
+  });
+  setInterval(tick, 1_000);
+  showMuted();
+  hint();
+  settle();
+}
+document.addEventListener("htmx:after:swap", settle);

@@ -1,0 +1,272 @@
+// The visitor's window: its token, what it keeps, what it tells the host page, and where the focus goes.
+// The protocol with the host page is described in embed.js.
+"use strict";
+
+const here = document.getElementById("window");
+const framed = parent !== window;
+const asked = new URLSearchParams(location.hash.slice(1));
+history.replaceState(null, "", location.pathname + location.search);
+
+const host = framed ? asked.get("origin") : "";
+const record = framed ? { kept: {} } : ownRecord();
+let token = framed ? asked.get("token") : record.token;
+let inSight = !framed;
+let told = ""; // the state that the host page knows
+let unread = 0;
+
+const headers = () => ({ Authorization: `Bearer ${token}`, "X-Widget": here.dataset.key, "X-Language": here.dataset.lang });
+const state = () => document.getElementById("state").dataset.state;
+const bar = document.getElementById("textbar");
+
+document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
+
+// ---- what is kept: in the host page's storage, or in our own on a page of its own ------------------------------------
+
+function ownRecord() {
+  try {
+    const found = JSON.parse(localStorage.getItem(storageName()));
+    if (found?.token) return found;
+  } catch { /* no storage, or nothing in it */ }
+  return { token: freshKey(32), kept: {} };
+}
+
+function storageName() {
+  return `balie.${here.dataset.key}`;
+}
+
+function keep(name, value) {
+  if (value === null || value === "") delete record.kept[name];
+  else record.kept[name] = value;
+  if (framed) tell("keep", { name, value: value || null });
+  else save();
+}
+
+function save() {
+  try {
+    if (["waiting", "active", "ended"].includes(state())) localStorage.setItem(storageName(), JSON.stringify(record));
+  } catch { /* it still works until the page is left */ }
+}
+
+function forget() {
+  try { localStorage.removeItem(storageName()); } catch { /* nothing there */ }
+}
+
+function tell(name, more = {}) {
+  if (framed) parent.postMessage({ balie: name, ...more }, host);
+}
+
+// ---- the first act ---------------------------------------------------------------------------------------------------
+
+const outbox = new Outbox({ keep });
+
+async function begin() {
+  const press = framed && asked.get("act") === "press";
+  const status = await post(press ? "/chat/hold" : "/chat", { page: page() }, press ? "POST" : "GET");
+  if (!status || status >= 500) {
+    lineChanged(true);
+    return setTimeout(begin, 2_500);
+  }
+  if (line.down) lineChanged(false);
+  restore();
+  noticed();
+  if (inSight && (press || !framed)) focusWhereItBelongs();
+}
+
+function restore() {
+  const { draft, ...rest } = record.kept;
+  if (draft && !bar.elements.body.value) {
+    bar.elements.body.value = draft;
+    changed(bar);
+  }
+  for (const [name, item] of Object.entries(rest)) if (name.startsWith("out.") && item) outbox.restore(item);
+  const form = document.getElementById("form");
+  for (const [name, value] of Object.entries((form && ownForm()) || {})) if (form.elements[name]) form.elements[name].value = value;
+}
+
+const page = () => (framed ? asked.get("page") : document.referrer) || "";
+
+// ---- the conversation ------------------------------------------------------------------------------------------------
+
+textBars({
+  send: (form, body) => {
+    document.getElementById("refused").replaceChildren();
+    outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread });
+  },
+  typed: () => state() === "active" && fetch("/chat/typing", { method: "POST", headers: headers() }).catch(() => {}),
+  keep: (form, text) => keep("draft", text),
+});
+document.addEventListener("outbox:refused", ({ detail }) => { putBack(bar, detail.body); keep("draft", bar.elements.body.value); });
+
+watchLine({ beat: "/chat/beat", headers, changed: lineChanged });
+
+function lineChanged(down) {
+  document.documentElement.classList.toggle("line-down", down);
+  document.getElementById("line-lost").hidden = !down || state() === "ended";
+  if (!down) outbox.retry();
+}
+
+// A chat that is no longer there under a stream that comes back: look again what there is.
+document.addEventListener("htmx:sse:error", ({ detail, target }) => {
+  if (target.id === "stream" && detail.status === 404) look();
+});
+document.addEventListener("htmx:response:error", ({ detail, target }) => {
+  if (target.id === "stream" && detail.ctx.response.status === 404) look();
+});
+
+function look() {
+  document.getElementById("stream").replaceWith(Object.assign(document.createElement("div"), { id: "stream" }));
+  post("/chat", {}, "GET").then(noticed);
+}
+
+// After every swap: does the state of the chat want something said or focused?
+document.addEventListener("htmx:after:swap", () => noticed());
+
+function noticed() {
+  const now = state();
+  if (now === told || !now) return;
+  const before = told;
+  told = now;
+  document.title = document.querySelector("h1").textContent;
+  const wasWriting = bar.contains(document.activeElement);
+  if (now === "waiting" || now === "active") {
+    tell("started");
+    save();
+    if (before === "forming" || before === "none") {
+      dropForm();
+      focusWhereItBelongs();
+    }
+  } else if (now === "ended") {
+    tell("ended");
+    if (!framed) forget();
+    document.getElementById("line-lost").hidden = true;
+    if (wasWriting || before === "active") document.getElementById("after-title")?.focus();
+  } else if (now === "none" && framed && asked.get("act") === "resume" && !before) tell("gone");
+}
+
+// ---- unread and read -------------------------------------------------------------------------------------------------
+
+document.addEventListener("thread:grown", ({ detail }) => {
+  const fromOthers = detail.added.filter((item) => item.classList.contains("from-agent"));
+  const seen = +document.getElementById("state").dataset.read;
+  if (!looking()) unread += fromOthers.filter((item) => +item.dataset.seq > seen).length;
+  if (fromOthers.length) document.getElementById("typing").replaceChildren();
+  countUnread();
+});
+document.addEventListener("visibilitychange", countUnread);
+addEventListener("focus", countUnread);
+
+const looking = () => inSight && !document.hidden;
+
+let readSeq = 0;
+
+function countUnread() {
+  if (looking()) {
+    unread = 0;
+    const newest = Math.max(0, ...all("#thread > [data-seq]").map((item) => +item.dataset.seq));
+    if (newest > readSeq && ["waiting", "active"].includes(state())) {
+      readSeq = newest;
+      fetch("/chat/read", { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
+    }
+  }
+  tell("unread", { count: unread });
+}
+
+// ---- the form before the chat ----------------------------------------------------------------------------------------
+
+let renewed = 0;
+let question = freshKey(); // the key of the first message: sent twice, it is still one
+
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "form") return;
+  event.preventDefault();
+  const form = event.target;
+  const button = form.querySelector("[type=submit]");
+  if (button.getAttribute("aria-busy")) return;
+  button.setAttribute("aria-busy", "true");
+  const status = await post("/chat", { ...Object.fromEntries(new FormData(form)), key: question, page: page() });
+  button.removeAttribute("aria-busy");
+  if (document.getElementById("form-lost")) document.getElementById("form-lost").hidden = Boolean(status && status < 500);
+  if (status === 422) document.querySelector("#form [aria-invalid]")?.focus();
+  else noticed();
+});
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest?.("#form");
+  if (!form) return;
+  if (!framed) try { sessionStorage.setItem(storageName(), JSON.stringify(Object.fromEntries(new FormData(form)))); } catch { /* no storage */ }
+  const chose = event.target.name === "subject";
+  if (!chose && Date.now() - renewed < 10_000) return;
+  renewed = Date.now();
+  post("/chat/hold", { subject: form.elements.subject?.value ?? "", page: page() }, "PATCH");
+});
+
+function ownForm() {
+  try { return framed ? null : JSON.parse(sessionStorage.getItem(storageName())); } catch { return null; }
+}
+
+function dropForm() {
+  try { sessionStorage.removeItem(storageName()); } catch { /* no storage */ }
+}
+
+// ---- controls --------------------------------------------------------------------------------------------------------
+
+const acts = {
+  minimise: () => tell("minimise"),
+  end: () => (["waiting", "active"].includes(state()) ? document.getElementById("end-dialog").showModal() : acts.close()),
+  "stop-waiting": () => leave(),
+  press: () => post("/chat/hold", { page: page() }).then(noticed),
+  close: async () => {
+    if (state() === "forming") await post("/chat/ending");
+    if (framed) return tell("closed");
+    forget();
+    dropForm();
+    location.reload();
+  },
+  again: () => {
+    if (framed) return tell("again");
+    forget();
+    location.reload();
+  },
+  info: () => (framed ? tell("info") : location.assign(`/widget/${encodeURIComponent(here.dataset.key)}/info?lang=${here.dataset.lang}`)),
+};
+
+async function leave() {
+  const talked = state() === "active";
+  const status = await post("/chat/ending");
+  if (!status || status >= 500) return document.getElementById("line-lost").hidden = false;
+  if (!talked) acts.close();
+}
+
+document.addEventListener("click", (event) => {
+  const act = event.target.closest?.("[data-act]")?.dataset.act;
+  if (act) acts[act]?.();
+  if (event.target.closest?.("[data-retry]")) outbox.retry();
+});
+document.getElementById("end-dialog").addEventListener("close", ({ target }) => {
+  if (target.returnValue === "yes") leave();
+  target.returnValue = "";
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) tell("minimise");
+});
+
+function focusWhereItBelongs() {
+  const target = { ended: "#after-title", forming: "#form :is(input, select, textarea)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
+  document.querySelector(target)?.focus();
+}
+
+// ---- the host page ---------------------------------------------------------------------------------------------------
+
+addEventListener("message", ({ source, origin, data }) => {
+  if (!framed || source !== parent || origin !== host || !data?.balie) return;
+  if (data.balie === "hello") Object.assign(record.kept, data.kept);
+  if (data.balie === "hello") begin();
+  inSight = data.balie === "hide" ? false : data.balie === "hello" ? Boolean(data.visible) : data.balie === "show" || inSight;
+  if (data.focus) focusWhereItBelongs();
+  countUnread();
+});
+
+if (framed) {
+  document.getElementById("minimise").hidden = false;
+  tell("ready");
+} else begin();
