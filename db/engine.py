@@ -22,7 +22,7 @@ from contextvars import Token
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine, dict_factory
@@ -112,22 +112,23 @@ class Transaction(BaseTransaction):
         self.over = False
         self.savepoints = 0
 
+    async def take_connection(self) -> None:
+        raise NotImplementedError
+
     async def begin(self) -> None:
-        """Begins, or raises and leaves nothing behind."""
         raise NotImplementedError
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         raise NotImplementedError
 
-    def start_commit(self) -> "asyncio.Future[Any]":
+    async def commit(self) -> None:
         raise NotImplementedError
 
-    async def undo(self) -> None:
-        """Rolls back, whatever happens."""
+    async def roll_back(self) -> None:
+        """Ends the transaction if it has begun, whatever has happened to it."""
         raise NotImplementedError
 
-    async def release(self) -> None:
-        """Gives the connection back, whatever happens."""
+    async def give_connection_back(self) -> None:
         raise NotImplementedError
 
     async def run(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
@@ -139,39 +140,56 @@ class Transaction(BaseTransaction):
             raise
 
     def check(self) -> None:
+        if fault := self._fault():
+            raise fault
+
+    def _fault(self) -> TransactionError | None:
         if self.over:
-            raise TransactionError("the transaction is over: a task that was started inside it still uses it")
+            return TransactionError(
+                "the transaction is over: a task that was started inside it still uses it"
+            )
         if asyncio.current_task() is not self.task:
-            raise TransactionError("a transaction belongs to one task: do not start another inside it")
+            return TransactionError("a transaction belongs to one task: do not start another inside it")
         if self.failed:
-            raise TransactionError("something failed earlier in this transaction: it can only be rolled back")
+            return TransactionError(
+                "something failed earlier in this transaction: it can only be rolled back"
+            )
+        return None
 
     async def __aenter__(self) -> Self:
-        await self.begin()
+        await self.take_connection()
+        try:
+            await self.begin()
+        except BaseException as error:
+            if interruption := await _to_the_end(self._finish(commit=False)):
+                raise interruption from error
+            raise
         self.token: Token[Any] = self.engine.current_transaction.set(self)
         return self
 
     async def __aexit__(  # type: ignore[override]
         self, kind: Any, error: BaseException | None, trace: Any
     ) -> None:
-        interruption = None
-        try:
-            if error is None:
-                self.check()
-                interruption = await _to_the_end(self.start_commit())
-            else:
-                await self.undo()
-        except BaseException:
-            await self.undo()
-            raise
-        finally:
-            self.over = True
-            self.engine.current_transaction.reset(self.token)
-            await self.release()
-        if error is None:
+        fault = self._fault() if error is None else None
+        good = error is None and fault is None
+        self.over = True
+        self.engine.current_transaction.reset(self.token)
+        interruption = await _to_the_end(self._finish(commit=good))
+        if good:
             self._call_back()
         if interruption:
             raise interruption
+        if fault:
+            raise fault
+
+    async def _finish(self, commit: bool) -> None:
+        try:
+            await (self.commit() if commit else self.roll_back())
+        except BaseException:
+            await self.roll_back()
+            raise
+        finally:
+            await self.give_connection_back()
 
     def _call_back(self) -> None:
         for then in self.callbacks:
@@ -179,6 +197,20 @@ class Transaction(BaseTransaction):
                 then()
             except Exception:  # it is committed: the caller must not be told otherwise
                 log.exception("after a commit")
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> asyncio.CancelledError | None:
+    """Does the work in a task of its own, so that it goes on when this one is cancelled; returns that."""
+    cancelled = None
+    task = asyncio.create_task(work)
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if failure := task.exception():
+        raise cancelled or failure
+    return cancelled
 
 
 class Joined:
@@ -213,23 +245,6 @@ class Savepoint:
             await self.transaction.run(f"ROLLBACK TO SAVEPOINT {self.name}", ())
         if error is None or isinstance(error, Exception):
             await self.transaction.run(f"RELEASE SAVEPOINT {self.name}", ())
-
-
-async def _undisturbed(work: Coroutine[Any, Any, object]) -> None:
-    if interruption := await _to_the_end(asyncio.ensure_future(work)):
-        raise interruption
-
-
-async def _to_the_end(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
-    """Waits for the future even if this task is cancelled meanwhile; returns the cancellation for later."""
-    cancelled = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    future.result()
-    return cancelled
 
 
 # ---- SQLite ------------------------------------------------------------------------------------------------
@@ -284,29 +299,23 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
 class SqliteTransaction(Transaction):
     engine: Sqlite
 
-    async def begin(self) -> None:
+    async def take_connection(self) -> None:
         await self.engine.turn.acquire()
-        try:
-            await self.execute("BEGIN IMMEDIATE", ())
-        except BaseException:
-            try:
-                await self.undo()
-            finally:
-                await self.release()
-            raise
+
+    async def begin(self) -> None:
+        await self.engine.writer.run(_fetch, "BEGIN IMMEDIATE", ())
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         return await self.engine.writer.run(_fetch, sql, args)
 
-    def start_commit(self) -> "asyncio.Future[Any]":
-        return self.engine.writer.run(sqlite3.Connection.commit)
+    async def commit(self) -> None:
+        await self.engine.writer.run(sqlite3.Connection.commit)
 
-    async def undo(self) -> None:
-        # Not awaited, so that nothing can come between: the writer does one thing after another, and so this
-        # before anything that the next transaction asks of it.
-        self.engine.writer.run(_roll_back)
+    async def roll_back(self) -> None:
+        # What a cancelled task had asked of the writer may still be going on: this comes after it.
+        await self.engine.writer.run(_roll_back)
 
-    async def release(self) -> None:
+    async def give_connection_back(self) -> None:
         self.engine.turn.release()
 
 
@@ -403,36 +412,28 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
 
 class PostgresTransaction(Transaction):
     engine: Postgres
+    connection: Any
+
+    async def take_connection(self) -> None:
+        self.connection = await self.engine._pool().acquire()
 
     async def begin(self) -> None:
-        self.connection = await self.engine._pool().acquire()
-        try:
-            await self.execute("BEGIN", ())
-        except BaseException:
-            try:
-                await self.undo()
-            finally:
-                await self.release()
-            raise
+        await self.connection.execute("BEGIN")
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         return await self.connection.fetch(sql, *args, timeout=timeout_s)  # type: ignore[no-any-return]
 
-    def start_commit(self) -> "asyncio.Future[Any]":
-        commit: Coroutine[Any, Any, object] = self.connection.execute("COMMIT")
-        return asyncio.ensure_future(commit)
+    async def commit(self) -> None:
+        await self.connection.execute("COMMIT")
 
-    async def undo(self) -> None:
-        await _undisturbed(self._roll_back())
-
-    async def release(self) -> None:
-        await _undisturbed(self.engine._pool().release(self.connection))
-
-    async def _roll_back(self) -> None:
+    async def roll_back(self) -> None:
         try:
             await self.connection.execute("ROLLBACK")
         except Exception:  # the line is gone, and the transaction with it
             self.connection.terminate()
+
+    async def give_connection_back(self) -> None:
+        await self.engine._pool().release(self.connection)
 
 
 Database = Sqlite | Postgres

@@ -2,22 +2,25 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import re
+import secrets
+import shutil
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from piccolo.columns import ForeignKey
-from piccolo.columns.indexes import IndexMethod
-from piccolo.table import Table
 
 import db
 from db import migrations
 from db.clock import now
+from db.engine import PostgresTransaction, SqliteTransaction
 from db.tables import (
     TABLES,
     Agent,
@@ -37,13 +40,14 @@ from db.tables import (
 
 ROOT = Path(__file__).parent.parent
 TASKS = 50
+FOREIGN_KEY = re.compile("foreign key", re.IGNORECASE)
 
 
 @pytest.fixture
 async def blank(database: str) -> str:
     """The URL of a database with nothing in it at all."""
     if database.startswith("sqlite"):
-        Path(database.removeprefix("sqlite:///")).unlink()
+        os.unlink(database.removeprefix("sqlite:///"))
     else:
         connection = await asyncpg.connect(database)
         await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
@@ -65,12 +69,12 @@ async def test_the_migrations_make_the_tables_that_the_code_believes_in(blank: s
     finally:
         await db.disconnect()
     assert set(made) == {table._meta.tablename for table in TABLES}
-    for table in believed:
-        assert made[table] == believed[table], table
+    for name, columns in believed.items():
+        assert made[name] == columns, name
 
 
 async def schema() -> dict[str, dict[str, tuple[Any, ...]]]:
-    """(type, required, default, unique, reference, what happens when that is deleted) of each column of each table."""
+    """By table and column: (type, required, default, unique, what it refers to, and then on delete)."""
     rows = await db.sql(SCHEMA[db.dialect()])
     found: dict[str, dict[str, tuple[Any, ...]]] = {}
     for row in rows:
@@ -103,58 +107,536 @@ SCHEMA = {
         WHERE t.type = 'table' AND t.name NOT IN ('migration', 'sqlite_sequence')
         """,
     "postgresql": """
-        SELECT c.table_name AS in_table, c.column_name AS name, c.data_type AS type, c.is_nullable = 'NO' AS required,
-               c.column_default AS standard, f.confrelid::regclass::text AS refers_to,
+        SELECT c.table_name AS in_table, c.column_name AS name, c.data_type AS type,
+               c.is_nullable = 'NO' AS required, c.column_default AS standard,
+               f.confrelid::regclass::text AS refers_to,
                CASE f.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'r' THEN 'RESTRICT' WHEN 'n' THEN 'SET NULL'
                     WHEN 'a' THEN 'NO ACTION' END AS on_delete,
                EXISTS (SELECT 1 FROM pg_constraint AS u WHERE u.contype = 'u' AND u.conrelid = a.attrelid
                        AND a.attnum = ANY (u.conkey)) AS is_unique
         FROM information_schema.columns AS c
-        JOIN pg_attribute AS a ON a.attrelid = ('"' || c.table_name || '"')::regclass AND a.attname = c.column_name
-        LEFT JOIN pg_constraint AS f ON f.contype = 'f' AND f.conrelid = a.attrelid AND f.conkey = ARRAY[a.attnum]
+        JOIN pg_attribute AS a ON a.attname = c.column_name
+             AND a.attrelid = ('"' || c.table_name || '"')::regclass
+        LEFT JOIN pg_constraint AS f ON f.contype = 'f' AND f.conrelid = a.attrelid
+             AND f.conkey = ARRAY[a.attnum]
         WHERE c.table_schema = 'public' AND c.table_name <> 'migration'
         """,
 }
 
 
 async def wipe() -> None:
-    if db.dialect() == "sqlite":
-        await db.sql("PRAGMA foreign_keys = OFF")
+    more = " CASCADE" if db.dialect() == "postgresql" else ""
     for table in reversed(TABLES):
-        await db.sql(f'DROP TABLE "{table._meta.tablename}"' + (" CASCADE" if db.dialect() != "sqlite" else ""))
+        await db.sql(f'DROP TABLE "{table._meta.tablename}"{more}')
 
 
-async def test_rows_survive_every_migration(blank: str) -> None:
-    """With rows in all tables that there are by then."""
-    engine = db.Sqlite(blank) if blank.startswith("sqlite") else db.Postgres(blank)
-    await engine.open()
-    for table in TABLES:
-        table._meta.db = engine
-    try:
-        while name := await migrations.apply_next(engine):
-            before = await filled(engine)
-            assert before, name
-            assert await migrations.apply_next(engine) is None or await counts(before) == before
-    finally:
-        await engine.close()
+async def test_rows_survive_every_migration(
+    blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted(migrations.HERE.glob("*.sql"))
+    assert files
+    monkeypatch.setattr(migrations, "HERE", tmp_path)
+    kept: dict[str, int] = {}
+    for file in files:
+        shutil.copy(file, tmp_path)
+        await db.connect(blank)
+        try:
+            tables = await schema()
+            assert all([await count(name) == kept[name] for name in kept if name in tables])
+            await fill(tables)
+            kept = {name: await count(name) for name in tables}
+            assert min(kept.values()) > 0
+        finally:
+            await db.disconnect()
 
 
-async def filled(engine: Any) -> dict[type[Table], int]:
-    """Puts a row into every table, and counts the rows of each."""
-    ids: dict[type[Table], int] = {}
-    for table in TABLES:
-        with contextlib.suppress(Exception):
-            row = table(**{each._meta.name: _some(each, ids) for each in table._meta.columns if each._meta.name != "id"})
-            await row.save()
-            ids[table] = row.id  # type: ignore[attr-defined]
-    return await counts(ids)
+async def fill(tables: dict[str, dict[str, tuple[Any, ...]]]) -> None:
+    """Puts a row into each table, those first that others refer to."""
+    done: set[str | None] = {None}
+    while waiting := tables.keys() - done:
+        for table in waiting:
+            columns = {name: facts for name, facts in tables[table].items() if name != "id"}
+            if all(facts[4] in done for facts in columns.values()):
+                values = [await _something(facts[0], facts[4]) for facts in columns.values()]
+                names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("{}" for _ in columns)
+                await db.sql(f'INSERT INTO "{table}" ({names}) VALUES ({places})', *values)
+                done.add(table)
 
 
-def _some(column: Any, ids: dict[type[Table], int]) -> Any:
-    if isinstance(column, ForeignKey):
-        return ids.get(column._foreign_key_meta.resolved_references)
-    return f"{random.random()}" if column._meta.unique else column.get_default_value()  # noqa: S311
+async def _something(kind: str, refers_to: str | None) -> Any:
+    if refers_to:
+        return (await db.sql(f'SELECT max(id) AS id FROM "{refers_to}"'))[0]["id"]
+    some: dict[str, Any] = {"integer": 1, "boolean": True, "json": "{}", "text": secrets.token_hex()}
+    return some.get(kind, now())
 
 
-async def counts(tables: Any) -> dict[type[Table], int]:
-    return {table: await table.count() for table in tables}
+async def count(table: str) -> int:
+    return int((await db.sql(f'SELECT count(*) AS n FROM "{table}"'))[0]["n"])
+
+
+START = """
+import asyncio, sys, db
+async def main():
+    await db.connect(sys.argv[1])
+    await db.disconnect()
+asyncio.run(main())
+"""
+
+
+async def test_several_processes_that_start_at_once_make_the_tables_once(blank: str) -> None:
+    start = [sys.executable, "-c", START, blank]
+    processes = [await asyncio.create_subprocess_exec(*start, cwd=ROOT) for _ in range(3)]
+    assert [await process.wait() for process in processes] == [0, 0, 0]
+    await db.connect(blank)
+    applied = await count("migration")
+    await db.disconnect()
+    assert applied == len(list(migrations.HERE.glob("*.sql")))
+
+
+async def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(
+    blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "HERE", tmp_path)
+    (tmp_path / "0001_first.sql").write_text("CREATE TABLE first (id {id});\n")
+    second = tmp_path / "0002_second.sql"
+    second.write_text("CREATE TABLE second (id {id});\nCREATE TABLE first (id {id});\n")
+    for _ in range(2):
+        with pytest.raises(Exception, match="already exists"):
+            await db.connect(blank)
+    second.write_text("CREATE TABLE second (id {id}, first {ref} REFERENCES first (id));\n")
+    await db.connect(blank)
+    await db.sql("INSERT INTO first DEFAULT VALUES")
+    await db.sql("INSERT INTO second (first) VALUES ({})", 1)
+    assert await count("migration") == 2
+    await db.disconnect()
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(connected: str) -> None:
+    await db.sql("INSERT INTO migration (name, applied_at) VALUES ({}, {})", "9999_later", now())
+    with pytest.raises(RuntimeError, match="newer Balie: 9999_later"):
+        await db.connect(connected)
+
+
+def test_one_process_may_open_one_database_after_another_in_other_loops(tmp_path: Path) -> None:
+    async def look(name: str) -> int:
+        await db.connect(f"sqlite:///{tmp_path}/{name}/desk.sqlite3")
+        before = await count("role")
+        await Role(name=f"{before}").save()
+        await db.disconnect()
+        return before
+
+    assert [asyncio.run(look(name)) for name in ("a", "b", "a")] == [0, 0, 1]
+    with pytest.raises(RuntimeError, match="no database"):
+        db.dialect()
+
+
+async def test_a_new_connect_replaces_the_old_one(connected: str, tmp_path: Path) -> None:
+    await Role(name="here").save()
+    await db.connect(f"sqlite:///{tmp_path}/other.sqlite3")
+    assert await Role.count() == 0
+
+
+# ---- what the tables refuse --------------------------------------------------------------------------------
+
+
+class World:
+    """The least that a chat needs."""
+
+    async def make(self) -> "World":
+        role = await saved(Role(name="agent"))
+        self.agents = [(await saved(Agent(username=name, name=name, role=role))) for name in ("an", "bram")]
+        self.widget = await saved(Widget(key="w"))
+        self.queue = await saved(Queue(name="Algemeen"))
+        self.visitor = await saved(Visitor(widget=self.widget, token_hash="t"))
+        self.chat = await self.new_chat()
+        return self
+
+    async def new_chat(self, state: str = "waiting") -> int:
+        return await saved(self.a_chat(state))
+
+    def a_chat(self, state: str = "waiting") -> Chat:
+        return Chat(visitor=self.visitor, widget=self.widget, queue=self.queue, state=state)
+
+
+async def saved(row: Any) -> int:
+    await row.save()
+    return int(row.id)
+
+
+@pytest.fixture
+async def world(connected: str) -> World:
+    return await World().make()
+
+
+async def test_one_unended_chat_per_visitor(world: World) -> None:
+    with pytest.raises(db.UniqueViolation):
+        await world.new_chat("forming")
+    await world.new_chat("ended")
+    await Chat.update({Chat.state: "ended"}, force=True)
+    await world.new_chat("forming")
+
+
+async def test_one_open_reservation_per_chat_and_per_agent(world: World) -> None:
+    def reservation(agent: int, outcome: str = "") -> Reservation:
+        return Reservation(
+            chat=world.chat, agent=world.agents[agent], queue=world.queue, outcome=outcome, expires_at=now()
+        )
+
+    await reservation(0, "rejected").save()
+    await reservation(0).save()
+    with pytest.raises(db.UniqueViolation):
+        await reservation(1).save()
+    await Chat.update({Chat.state: "ended"}, force=True)
+    first, world.chat = world.chat, await world.new_chat()
+    with pytest.raises(db.UniqueViolation):
+        await reservation(0).save()
+    await reservation(1).save()
+    assert first != world.chat
+
+
+async def test_an_agent_is_in_a_chat_once_at_a_time(world: World) -> None:
+    def participation(left_at: datetime | None = None) -> Participation:
+        return Participation(chat=world.chat, agent=world.agents[0], left_at=left_at)
+
+    await participation(now()).save()
+    await participation().save()
+    with pytest.raises(db.UniqueViolation):
+        await participation().save()
+
+
+async def test_a_message_has_one_place_and_one_key_in_its_chat(world: World) -> None:
+    def message(seq: int, key: str) -> Message:
+        return Message(chat=world.chat, seq=seq, key=key, author="visitor", body="…")
+
+    await message(1, "a").save()
+    for again in (message(1, "b"), message(2, "a")):
+        with pytest.raises(db.UniqueViolation):
+            await again.save()
+    await message(2, "b").save()
+
+
+async def test_an_agent_refuses_a_chat_once(world: World) -> None:
+    await Refusal(chat=world.chat, agent=world.agents[0], how="rejected").save()
+    await Refusal(chat=world.chat, agent=world.agents[1], how="rejected").save()
+    with pytest.raises(db.UniqueViolation):
+        await Refusal(chat=world.chat, agent=world.agents[0], how="no_answer").save()
+
+
+async def test_what_happened_keeps_what_it_refers_to(world: World) -> None:
+    await Message(chat=world.chat, seq=1, key="a", author="visitor").save()
+    with pytest.raises(Exception, match=FOREIGN_KEY) as refused:
+        await Chat.delete().where(Chat.id == world.chat)
+    assert not isinstance(refused.value, db.UniqueViolation)
+    with pytest.raises(Exception, match=FOREIGN_KEY):
+        await Message(chat=world.chat + 1, seq=1, key="a", author="visitor").save()
+    assert await Message.count() == 1
+
+
+async def test_what_only_belongs_to_something_goes_with_it(world: World) -> None:
+    await Session(agent=world.agents[0], token_hash="s", expires_at=now()).save()
+    await Presence(key="p", agent=world.agents[0]).save()
+    await Chat.update({Chat.promised_to: world.agents[0]}, force=True)
+    await Agent.delete().where(Agent.id == world.agents[0])
+    assert (await Session.count(), await Presence.count()) == (0, 0)
+    assert (await Chat.select(Chat.promised_to).first()) == {"promised_to": None}
+
+
+async def test_values_come_back_as_they_went_in(world: World) -> None:
+    moment = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+    brussels = moment.astimezone(timezone(timedelta(hours=2)))
+    text = "Ça va\u00a0? \N{WAVING HAND SIGN} {} $1 ? 'x' \n\u0627\u0644"
+    await Message(chat=world.chat, seq=1, key="a", author="visitor", body=text, sent_at=brussels).save()
+    row = await Message.select().first()
+    assert row is not None
+    assert (row["sent_at"], row["body"], row["data"]) == (moment, text, "{}")
+    assert row["sent_at"].utcoffset() == timedelta(0)
+    [row] = await db.sql("SELECT body, sent_at FROM message WHERE sent_at = {} AND body = {}", moment, text)
+    assert row == {"body": text, "sent_at": moment}
+    [chat] = await db.sql("SELECT returned, visitor_here, ended_at FROM chat WHERE visitor_here")
+    assert chat == {"returned": False, "visitor_here": True, "ended_at": None}
+
+
+async def test_moments_are_ordered_to_the_microsecond(world: World) -> None:
+    whole = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    moments = [whole - timedelta(microseconds=1), whole, whole + timedelta(microseconds=1)]
+    for seq, moment in enumerate(moments):
+        await Message(chat=world.chat, seq=seq, key=f"{seq}", author="visitor", sent_at=moment).save()
+    assert await Message.select(Message.seq).where(Message.sent_at < whole) == [{"seq": 0}]
+    assert await Message.select(Message.seq).where(Message.sent_at > whole) == [{"seq": 2}]
+
+
+# ---- transactions ------------------------------------------------------------------------------------------
+
+
+async def names() -> set[str]:
+    return {row["name"] for row in await Role.select(Role.name)}
+
+
+async def test_a_transaction_is_all_or_nothing(connected: str) -> None:
+    async with db.transaction():
+        await Role(name="a").save()
+        await Role(name="b").save()
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction():
+            await Role(name="c").save()
+            raise ZeroDivisionError
+    assert await names() == {"a", "b"}
+
+
+async def test_others_see_only_what_is_committed(connected: str) -> None:
+    written, looked = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with db.transaction():
+            await Role(name="a").save()
+            written.set()
+            await looked.wait()
+
+    writer = asyncio.create_task(write())
+    await written.wait()
+    assert await names() == set()
+    looked.set()
+    await writer
+    assert await names() == {"a"}
+
+
+async def test_a_nested_transaction_is_part_of_the_outer_one(connected: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction():
+            async with db.transaction():
+                await Role(name="a").save()
+            raise ZeroDivisionError
+    assert await names() == set()
+
+
+async def test_a_nested_transaction_that_fails_takes_the_outer_one_along(connected: str) -> None:
+    with pytest.raises(db.TransactionError, match="failed earlier"):
+        async with db.transaction():
+            await Role(name="a").save()
+            with contextlib.suppress(ZeroDivisionError):
+                async with db.transaction():
+                    raise ZeroDivisionError
+    assert await names() == set()
+
+
+async def test_after_an_error_a_transaction_cannot_be_committed(connected: str) -> None:
+    await Role(name="a").save()
+    called: list[str] = []
+    with pytest.raises(db.TransactionError, match="failed earlier"):
+        async with db.transaction():
+            db.after_commit(lambda: called.append("no"))
+            await Role(name="b").save()
+            with contextlib.suppress(*db.UniqueViolation):
+                await Role(name="a").save()
+    assert await names() == {"a"}
+    assert called == []
+
+
+async def test_a_savepoint_saves_the_rest(connected: str) -> None:
+    await Role(name="a").save()
+    called: list[str] = []
+    async with db.transaction():
+        await Role(name="b").save()
+        db.after_commit(lambda: called.append("b"))
+        with contextlib.suppress(*db.UniqueViolation):
+            async with db.savepoint():
+                await Role(name="c").save()
+                db.after_commit(lambda: called.append("c"))
+                await Role(name="a").save()
+        async with db.savepoint():
+            await Role(name="d").save()
+    assert await names() == {"a", "b", "d"}
+    assert called == ["b"]
+
+
+async def test_after_commit_comes_in_order_when_all_can_see_it_and_before_the_caller_goes_on(
+    connected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    order: list[str] = []
+    looks: list[asyncio.Task[set[str]]] = []
+
+    def look() -> None:
+        order.append("look")
+        looks.append(asyncio.create_task(names()))
+
+    async with db.transaction():
+        db.after_commit(lambda: order.append("first"))
+        async with db.transaction():
+            db.after_commit(lambda: order.append("second"))
+            db.after_commit(lambda: 1 / 0)
+        db.after_commit(look)
+        await Role(name="a").save()
+        order.append("inside")
+    order.append("after")
+    assert order == ["inside", "first", "second", "look", "after"]
+    assert await looks[0] == {"a"}
+    assert "ZeroDivisionError" in caplog.text
+    db.after_commit(lambda: order.append("at once"))
+    assert order[-1] == "at once"
+
+
+async def test_after_a_rollback_nothing_is_called(connected: str) -> None:
+    called: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction():
+            db.after_commit(lambda: called.append("no"))
+            raise ZeroDivisionError
+    async with db.transaction():
+        pass
+    assert called == []
+
+
+async def test_a_task_started_inside_a_transaction_may_not_use_it(connected: str) -> None:
+    gone_on = asyncio.Event()
+
+    async def later() -> set[str]:
+        await gone_on.wait()
+        return await names()
+
+    async with db.transaction():
+        at_once, late = asyncio.create_task(names()), asyncio.create_task(later())
+        with pytest.raises(db.TransactionError, match="one task"):
+            await at_once
+        await Role(name="a").save()
+    gone_on.set()
+    with pytest.raises(db.TransactionError, match="is over"):
+        await late
+    assert await names() == {"a"}
+
+
+async def test_locks_and_savepoints_belong_inside_a_transaction(connected: str) -> None:
+    with pytest.raises(db.TransactionError, match="inside a transaction"):
+        await db.lock("routing")
+    with pytest.raises(db.TransactionError, match="inside a transaction"):
+        async with db.savepoint():
+            pass
+
+
+async def test_a_lock_keeps_others_of_that_name_waiting(connected: str) -> None:
+    inside: list[int] = []
+
+    async def alone(n: int) -> None:
+        async with db.transaction():
+            await db.lock("routing")
+            inside.append(n)
+            await Role(name=f"{n}").save()
+            assert inside[-1] == n
+            await Role.update({Role.permissions: "[1]"}).where(Role.name == f"{n}")
+            assert inside[-1] == n
+
+    await asyncio.gather(*(alone(n) for n in range(10)))
+    assert sorted(inside) == list(range(10))
+    if db.dialect() == "sqlite":
+        assert inside == list(range(10))  # in order of arrival
+
+
+# ---- many at once, and some go away ------------------------------------------------------------------------
+
+
+class Counter:
+    """Reads, thinks, writes: what is lost when two do it at once."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    async def add_one(self, name: str) -> None:
+        async with db.transaction():
+            await db.lock("counter")
+            before = (await db.sql("SELECT answer_s FROM queue"))[0]["answer_s"]
+            await Step(what=name).save()
+            await db.sql("UPDATE queue SET answer_s = {}", before + 1)
+            db.after_commit(self.tell)
+
+    def tell(self) -> None:
+        self.told += 1
+
+    async def check(self) -> None:
+        counted = (await db.sql("SELECT answer_s FROM queue"))[0]["answer_s"]
+        assert counted == await Step.count() == self.told
+
+
+@pytest.fixture
+async def counter(connected: str) -> AsyncIterator[Counter]:
+    await Queue(name="counter", answer_s=0).save()
+    counter = Counter()
+    yield counter
+    await counter.check()
+    async with asyncio.timeout(5):  # nothing is held: as many at once as there are connections
+        await asyncio.gather(*(counter.add_one(f"after {n}") for n in range(15)))
+    await counter.check()
+
+
+async def test_fifty_at_once_lose_nothing(counter: Counter) -> None:
+    await asyncio.gather(*(counter.add_one(f"{n}") for n in range(TASKS)))
+    assert counter.told == TASKS
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_fifty_at_once_of_which_many_are_cancelled_lose_nothing(counter: Counter, seed: int) -> None:
+    dice = random.Random(seed)
+
+    async def cancel(task: "asyncio.Task[None]") -> None:
+        await asyncio.sleep(dice.uniform(0, 0.15))
+        task.cancel()
+
+    tasks = [asyncio.create_task(counter.add_one(f"{n}")) for n in range(TASKS)]
+    async with asyncio.TaskGroup() as killers:
+        for task in dice.sample(tasks, TASKS * 2 // 3):
+            killers.create_task(cancel(task))
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} <= {type(None), asyncio.CancelledError}
+    assert results.count(None) >= TASKS // 3
+
+
+async def test_a_task_may_be_cancelled_at_any_of_its_steps(counter: Counter) -> None:
+    outcomes = set()
+    for steps in range(60):
+        task = asyncio.create_task(counter.add_one(f"{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0.0003 if steps % 2 else 0)
+        task.cancel()
+        [result] = await asyncio.gather(task, return_exceptions=True)
+        outcomes.add(type(result))
+    assert outcomes == {type(None), asyncio.CancelledError}
+
+
+async def test_cancelled_while_it_commits_it_is_committed_told_and_then_cancelled(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task: asyncio.Task[None] | None = None
+    for kind in (SqliteTransaction, PostgresTransaction):
+
+        async def commit(self: Any, commit: Any = kind.commit) -> None:
+            if task and self.task is task:
+                task.cancel()
+            await commit(self)
+
+        monkeypatch.setattr(kind, "commit", commit)
+    task = asyncio.create_task(counter.add_one("late"))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert counter.told == 1
+
+
+# ---- the embedded database ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_commit_is_on_the_disk(connected: str) -> None:
+    async with db.transaction():
+        assert await db.sql("PRAGMA synchronous") == [{"synchronous": 2}]
+        assert await db.sql("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+        assert await db.sql("PRAGMA foreign_keys") == [{"foreign_keys": 1}]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_second_process_writes_in_between(connected: str) -> None:
+    other = sqlite3.connect(connected.removeprefix("sqlite:///"), isolation_level=None, timeout=5)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("INSERT INTO role (name) VALUES ('theirs')")
+    mine = asyncio.create_task(saved(Role(name="mine")))
+    await asyncio.sleep(0.05)
+    other.execute("COMMIT")
+    other.close()
+    await mine
+    assert await names() == {"mine", "theirs"}
