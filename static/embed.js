@@ -180,7 +180,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function drop() {
     clearTimeout(late);
-    frame?.remove();
+    if (frame) frame.remove();
     frame = card = going = started = ready = shown = busy = unread = 0;
   }
 
