@@ -43,6 +43,8 @@ def words(node: LexborNode) -> str:
 
 
 def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
+    if how.endswith("Morph"):
+        keep_what_is_skipped(target, partial)
     new = list(partial.iter(include_text=True))
     if how == "thread":
         for item in partial.css("li"):
@@ -62,6 +64,13 @@ def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
             node.decompose()
         for node in new:
             target.insert_child(node)
+
+
+def keep_what_is_skipped(target: LexborNode, partial: LexborNode) -> None:
+    """What a morph leaves alone stays as it was: the threads, which only grow."""
+    for new in partial.css("[hx-morph-skip][id], [hx-morph-skip-children][id]"):
+        for old in target.css(f"[id='{new.attributes['id']}']"):
+            new.replace_with(old)
 
 
 def put_in_order(thread: LexborNode, item: LexborNode) -> None:
