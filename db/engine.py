@@ -275,6 +275,7 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
         if sqlite3.sqlite_version_info < (3, 35):
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
         Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(self.path).touch(mode=0o600)  # people's conversations are for nobody else on this machine
         self.turn = asyncio.Lock()  # to write; in order of arrival
         self.writer = _Connections(self.connection_kwargs, 1)
         self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")

@@ -52,8 +52,8 @@ def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _networks(text: str) -> tuple[str, ...]:
-    return tuple(str(ip_network(part)) for part in text.replace(",", " ").split())
+def _networks(text: str) -> list[str]:
+    return [str(ip_network(part)) for part in text.replace(",", " ").split()]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Settings:
         "the interface's language where nobody asks for another: nl, fr, de or en", str, "nl"
     )
     session_hours: int = _setting("how long a sign-in lasts", _count, "12")
-    trusted_proxies: tuple[str, ...] = _setting(
+    trusted_proxies: list[str] = _setting(  # noqa: RUF009
         "addresses or networks of proxies whose X-Forwarded-For is believed", _networks, shown="none"
     )
     desk_name: str = _setting("what a new desk is called at its first start", str, "Balie")
@@ -119,7 +119,7 @@ def _settable() -> list[Field[Any]]:
 
 def _value(setting: Field[Any], environ: Mapping[str, str], override: Any) -> Any:
     variable = f"BALIE_{setting.name.upper()}"
-    given = environ.get(variable) or setting.metadata["default"] if override is None else override
+    given = environ.get(variable, "").strip() or setting.metadata["default"] if override is None else override
     if not isinstance(given, str):
         return given
     try:

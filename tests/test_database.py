@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import sqlite3
+import stat
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,13 +19,15 @@ import asyncpg
 import pytest
 
 import db
-from db import migrations
+from db import example_desk, migrations
 from db.clock import now
 from db.engine import PostgresTransaction, SqliteTransaction
+from db.settings import BadSetting, Settings
 from db.tables import (
     TABLES,
     Agent,
     Chat,
+    Desk,
     Message,
     Participation,
     Presence,
@@ -37,6 +40,7 @@ from db.tables import (
     Visitor,
     Widget,
 )
+from features import access
 
 ROOT = Path(__file__).parent.parent
 TASKS = 50
@@ -629,6 +633,16 @@ async def test_a_commit_is_on_the_disk(connected: str) -> None:
         assert await db.sql("PRAGMA foreign_keys") == [{"foreign_keys": 1}]
 
 
+async def test_the_file_is_for_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "desk.sqlite3"
+    await db.connect(f"sqlite:///{path}")
+    await Role(name="a").save()
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    await db.disconnect()
+    assert modes.keys() >= {"desk.sqlite3", "desk.sqlite3-wal"}
+    assert set(modes.values()) == {0o600}
+
+
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_second_process_writes_in_between(connected: str) -> None:
     other = sqlite3.connect(connected.removeprefix("sqlite:///"), isolation_level=None, timeout=5)
@@ -640,3 +654,80 @@ async def test_a_second_process_writes_in_between(connected: str) -> None:
     other.close()
     await mine
     assert await names() == {"mine", "theirs"}
+
+
+# ---- the first start, settings, the clock ------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("cheap_passwords")
+async def test_the_example_desk_is_made_once_and_its_passwords_are_its_own(connected: str) -> None:
+    passwords = await example_desk.load()
+    assert passwords is not None
+    assert passwords.keys() == {"an", "bram", "chloe", "eva", "admin"}
+    assert len(set(passwords.values())) == len(passwords)
+    assert all(re.fullmatch(r"[a-z]{6}-[a-z]{6}-\d{4}", password) for password in passwords.values())
+    assert await example_desk.load() is None
+    assert await Agent.count() == len(passwords)
+    [agent] = await db.sql("SELECT password_hash FROM agent WHERE username = {}", "an")
+    assert await access.verified(agent["password_hash"], passwords["an"])
+    assert not await access.verified(agent["password_hash"], passwords["bram"])
+
+
+@pytest.mark.usefixtures("cheap_passwords")
+async def test_two_first_starts_at_once_make_one_example_desk(connected: str) -> None:
+    made = await asyncio.gather(example_desk.load("the same"), example_desk.load("the same"))
+    assert sum(passwords is None for passwords in made) == 1
+    assert (await Desk.count(), await Agent.count()) == (1, 5)
+
+
+async def test_a_real_desk_begins_with_its_name_alone(connected: str) -> None:
+    await example_desk.empty("Stad Ergens")
+    await example_desk.empty("Another")
+    assert await Desk.select(Desk.name) == [{"name": "Stad Ergens"}]
+    assert len((await Desk.select(Desk.secret))[0]["secret"]) == 64
+    assert await count("agent") == await count("queue") == await count("widget") == 0
+
+
+def test_settings_come_from_the_environment_and_from_the_command_line_before_it() -> None:
+    found = Settings()
+    found.load({})
+    assert (found.url, found.database_url) == ("http://localhost:8000", "sqlite:///data/balie.sqlite3")
+    found.load(
+        {"BALIE_PORT": "9000", "BALIE_URL": "https://chat.example.org/", "BALIE_HOST": " "}, data="/var/x"
+    )
+    assert (found.port, found.url, found.host) == (9000, "https://chat.example.org", "127.0.0.1")
+    assert found.database_url == "sqlite:////var/x/balie.sqlite3"
+    assert found.secure
+    found.load({"BALIE_PORT": "9000"}, port=9001)
+    assert (found.port, found.url, found.secure) == (9001, "http://localhost:9001", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("URL", "chat.example.org"),
+        ("DATABASE_URL", "mysql://localhost/balie"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8 nobody"),
+        ("NOW", "yesterday"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=re.escape(f"BALIE_{name} = {value!r}")):
+        Settings().load({f"BALIE_{name}": value})
+
+
+def test_every_setting_has_its_default_and_its_explanation() -> None:
+    documented = Settings().documented()
+    assert all(shown and about for _name, shown, about in documented)
+    assert {"BALIE_URL", "BALIE_DATABASE_URL", "BALIE_NOW"} <= {name for name, *_ in documented}
+
+
+def test_the_clock_goes_on_from_where_it_is_set(clock: Any) -> None:
+    clock.start_at("2026-10-25T02:30:00+01:00")
+    begun = now()
+    assert timedelta(0) <= begun - datetime(2026, 10, 25, 1, 30, tzinfo=UTC) < timedelta(seconds=5)
+    clock.shift(90)
+    assert timedelta(seconds=90) <= now() - begun < timedelta(seconds=95)
+    assert now().utcoffset() == timedelta(0)

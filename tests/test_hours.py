@@ -1,11 +1,15 @@
 """Opening hours: blocks of weekdays by the clock on the desk's wall, also when it is put forward or back."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from features.hours import Block, Hours, is_open, next_change
+import db
+from db.tables import Desk, Queue
+from features import desk
+from features.hours import Block, Hours, is_open, next_change, open_queues, today
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 OFFICE = Hours(blocks=tuple(Block(day, *block) for day in range(5) for block in ((540, 720), (780, 1020))))
@@ -140,3 +144,48 @@ def test_one_block_a_week_is_found_again_a_week_later() -> None:
 def test_how_a_block_is_shown(block: tuple[int, int], shown: str) -> None:
     found = Block(0, *block)
     assert f"{found.opens} {found.closes}" == shown
+
+
+# ---- of the example desk -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def queues(example_database: str) -> AsyncIterator[dict[str, int]]:
+    await db.connect(example_database)
+    await desk.load()
+    yield {row["name"]: row["id"] for row in await Queue.select(Queue.name, Queue.id)}
+    await db.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2026-03-11 10:00", {"Algemeen", "Vergunningen"}),
+        ("2026-03-11 12:30", {"Algemeen"}),
+        ("2026-03-14 10:00", {"Algemeen"}),
+    ],
+)
+async def test_which_queues_are_open(queues: dict[str, int], moment: str, expected: set[str]) -> None:
+    assert await open_queues(wall(moment)) == {queues[name] for name in expected}
+
+
+async def test_the_hours_of_today(queues: dict[str, int]) -> None:
+    permits = await today(queues["Vergunningen"], wall("2026-03-11 23:30"))
+    assert [(block.opens, block.closes) for block in permits.blocks] == [
+        ("9:00", "12:00"),
+        ("13:00", "17:00"),
+    ]
+    assert (await today(queues["Vergunningen"], wall("2026-03-14 00:30"))).blocks == ()
+    assert (await today(queues["Algemeen"], wall("2026-03-14 00:30"))).always
+    assert await today(0, wall("2026-03-11 10:00")) == Hours()
+
+
+async def test_the_desk_says_which_zone(queues: dict[str, int]) -> None:
+    await Desk.update({Desk.time_zone: "Asia/Tokyo"}, force=True)
+    await desk.load()
+    try:
+        assert await open_queues(datetime(2026, 3, 11, 1, 0, tzinfo=UTC)) == set(queues.values())
+        assert await open_queues(datetime(2026, 3, 11, 9, 0, tzinfo=UTC)) == {queues["Algemeen"]}
+    finally:
+        await Desk.update({Desk.time_zone: "Europe/Brussels"}, force=True)
+        await desk.load()
