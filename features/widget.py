@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import structlog
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -301,7 +301,7 @@ def end_all() -> None:
 
 
 @get("/widget/{key:str}/info", guards=[public])
-async def info(key: FromPath[str], lang: str = "") -> Response[Any]:
+async def info(key: FromPath[str], lang: FromQuery[str] = "") -> Response[Any]:
     """Where blue leads. In the window's frame, or on a page of its own."""
     found = await widget_by_key(key)
     layouts.language.set(best_language(lang, found.language if found else language.get()))
