@@ -274,8 +274,7 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < (3, 35):
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
-        Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(self.path).touch(mode=0o600)  # people's conversations are for nobody else on this machine
+        self._make_file()
         self.turn = asyncio.Lock()  # to write; in order of arrival
         self.writer = _Connections(self.connection_kwargs, 1)
         self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")
@@ -283,6 +282,11 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def close(self) -> None:
         self.readers.close()
         self.writer.close()
+
+    def _make_file(self) -> None:
+        """People's conversations are for nobody else on this machine."""
+        Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(self.path).touch(mode=0o600)
 
     def new_transaction(self) -> "SqliteTransaction":
         return SqliteTransaction(self)
