@@ -1,13 +1,14 @@
 """The people of the tests: a visitor in a chat window, an agent at a console; each with a screen."""
 
 import contextlib
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 
-from tests.screen import Screen
+from tests.screen import Screen, words
 from tests.streams import Event, Stream, reading
 
 PASSWORD = "geheim-1234"
@@ -119,8 +120,13 @@ class AgentClient(Person):
                 self.client.headers["X-CSRF-Token"] = found
         return self.screen
 
-    async def choose_profile(self, profile: str | int) -> httpx.Response:
-        return await self.must("POST", "/session/profile", {"profile": str(profile)})
+    async def choose_profile(self, name: str) -> Screen:
+        for choice in self.screen.css("label:has([name=profile])"):
+            if name in words(choice):
+                (radio,) = choice.css("[name=profile]")
+                await self.must("POST", "/session/profile", {"profile": radio.attributes["value"]})
+                return await self.open()
+        raise AssertionError(f"no profile {name} to choose:\n{self.screen.text()}")
 
     async def ready(self) -> httpx.Response:
         return await self.must("PUT", "/readiness", {"state": "ready"})
@@ -131,11 +137,23 @@ class AgentClient(Person):
     async def sign_out(self, **form: str) -> httpx.Response:
         return await self.send("DELETE", "/session", params=form)
 
-    async def accept(self, reservation: int | str) -> httpx.Response:
-        return await self.send("POST", f"/reservations/{reservation}/acceptance")
+    async def accept(self, request: int | str = "") -> httpx.Response:
+        """The request on the screen, or that one."""
+        return await self.send("POST", f"/reservations/{request or self.request}/acceptance")
 
-    async def reject(self, reservation: int | str) -> httpx.Response:
-        return await self.send("POST", f"/reservations/{reservation}/rejection")
+    async def reject(self, request: int | str = "") -> httpx.Response:
+        return await self.send("POST", f"/reservations/{request or self.request}/rejection")
+
+    @property
+    def request(self) -> str:
+        """The reservation that this agent is asked about, or ""."""
+        found = re.search(r"/reservations/(\d+)/acceptance", self.screen.tree.html or "")
+        return found[1] if found else ""
+
+    @property
+    def chats(self) -> list[str]:
+        """The conversations on the screen."""
+        return re.findall(r'<ol[^>]* id="thread-(\d+)"', self.screen.tree.html or "")
 
     async def say(self, chat: int | str, text: str, key: str = "") -> httpx.Response:
         return await self.must("POST", f"/chats/{chat}/messages", {"key": key or new_key(), "body": text})

@@ -2,6 +2,8 @@
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+UNSEEN = "[hidden], template, script, style, head, dialog:not([open]), [popover]"
+
 
 class Screen:
     """A page, and what responses and live updates have swapped into it."""
@@ -39,7 +41,10 @@ class Screen:
 
 
 def words(node: LexborNode) -> str:
-    return " ".join(node.text(separator=" ").split())
+    shown = node.clone()
+    for unseen in shown.css(UNSEEN):
+        unseen.decompose()
+    return " ".join(shown.text(separator=" ").split())
 
 
 def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
