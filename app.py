@@ -124,6 +124,21 @@ def server(app: Litestar, **options: Any) -> Server:
     )
 
 
+def configure_logs() -> None:
+    """Plain lines on standard error. Tracebacks show no values: they would hold messages, names and tokens."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
 # ---- the command line ------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     given_settings = {name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None}
     settings.load(os.environ, demo=given.command == "demo", **given_settings)
+    configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     asyncio.run(prepare())
     freeze()

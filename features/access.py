@@ -284,8 +284,15 @@ async def close_session(person: Person) -> None:
 
 
 def cookie(token: str) -> Cookie:
-    secure = settings.url.startswith("https:")
-    return Cookie(COOKIE, token or "-", path="/", httponly=True, samesite="lax", secure=secure, max_age=None if token else 0)
+    """Without a token: the end of it."""
+    return Cookie(
+        key=COOKIE,
+        value=token,
+        max_age=None if token else 0,
+        httponly=True,
+        samesite="lax",
+        secure=settings.secure,
+    )
 
 
 def refuse_other_sites(request: Request[Any, Any, Any]) -> None:

@@ -6,7 +6,6 @@
 """
 
 import re
-import secrets
 from typing import Any
 
 from litestar import Request, Response, patch, post
@@ -75,7 +74,7 @@ async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Respons
     asked = "subject" in found.form
     subject = named(subjects, details.subject) if asked else first_green(subjects)
     if errors := problems_with(details, found.form, subject):
-        return html(swap("#form", ui.form(found, subjects, details, errors)), status_code=422)
+        return html(swap("#form", ui.form(found, options(subjects), details, errors)), status_code=422)
     assert subject is not None
     name = details.name.strip()[:80]
     async with db.transaction():
@@ -165,24 +164,24 @@ async def panel(caller: Caller, facts: Facts) -> list[Markup]:
         return [swap("#panel", ui.empty_panel())]
     found = await widget_of(caller)
     subjects = await widget.subjects(found.id)
+    if not found.form:
+        return [swap("#panel", ui.start_panel(found, any(each.green for each in subjects)), "outerHTML")]
     chosen = Details(subject=str(facts.subject or ""))
-    return [swap("#panel", ui.panel(found, subjects, chosen, facts), "outerHTML")]
+    return [swap("#panel", ui.panel(found, options(subjects), chosen), "outerHTML")]
 
 
 async def place(caller: Caller, facts: Facts) -> list[Markup]:
     """Whether a place is still held, and which subjects have one, under a form that stays as it is."""
     if facts.state not in ("forming", "none"):
         return []
-    subjects = await widget.subjects((await widget_of(caller)).id)
     held = facts.state == "forming"
-    return [
-        swap("#place", ui.held() if held else ui.no_place("gone" if any(s.open for s in subjects) else "closed")),
-        swap("#subject-hints", ui.subject_hints(subjects)),
-    ]
+    return [swap("#place", ui.held() if held else ui.no_place("gone"))]
 
 
-def fresh_key() -> str:
-    return secrets.token_urlsafe(12)
+def options(subjects: list[SubjectFacts]) -> list[tuple[int, str]]:
+    """One without a place can still be chosen: then one waits."""
+    full = _("no place free right now")
+    return [(each.id, each.label if each.green else f"{each.label} ({full})") for each in subjects]
 
 
 routes = [press, renew, start]
@@ -192,43 +191,50 @@ ui = template("""
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
 
-{% macro panel(widget, subjects, details, facts) %}
+{% macro panel(widget, subjects, details) %}
 <div id="panel">
   {{ form(widget, subjects, details) }}
 </div>
 {% endmacro %}
 
-{% macro form(widget, subjects, details, errors={}) %}
-<form id="form" class="arrival" data-keep="form" novalidate>
-  <h2>{{ _("Your question") }}</h2>
-  {% if "name" in widget.form %}
-  {{ field(_("Name"), "name", details.name, errors, autocomplete="name", required=True) }}
-  {% endif %}
-  {% if "email" in widget.form %}
-  {{ field(_("E-mail address (optional)"), "email", details.email, errors, type="email", autocomplete="email") }}
-  {% endif %}
-  {% if "subject" in widget.form %}
-  {{ select_field(_("Subject"), "subject", details.subject, errors, options=subject_options(subjects), required=True) }}
-  {{ subject_hints(subjects) }}
-  {% endif %}
-  {% if "question" in widget.form %}
-  {{ textarea_field(_("Your question"), "question", details.question, errors, required=True) }}
-  {% endif %}
-  {% if widget.privacy_text %}
-  <p class="hint privacy">{{ widget.privacy_text }}
-    {% if widget.privacy_url %}<a href="{{ widget.privacy_url }}" target="_blank" rel="noopener">{{ _("Read how we handle your data") }}</a>{% endif %}</p>
-  {% endif %}
-  {{ held() }}
-  <div id="form-lost" class="notice error" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
-  {{ button(_("Start conversation"), kind="primary", type="submit") }}
-</form>
+{# Without a form, on a page of its own: the press. #}
+{% macro start_panel(widget, green) %}
+<div id="panel">
+  <div class="window-form stack">
+    {{ privacy(widget) }}
+    {{ held() }}
+    {% if green %}{{ button(_("Chat with a member of staff"), "available", "message-square-text", attrs={"class": "fill large", "data-act": "press"}) }}
+    {% else %}{{ button(_("Chat unavailable, see the information page"), "primary", "info", attrs={"class": "fill large", "data-act": "info"}) }}{% endif %}
+  </div>
+</div>
 {% endmacro %}
 
-{% macro subject_hints(subjects) %}
-<p id="subject-hints" class="hint">
-  {% set full = subjects | rejectattr("green") | map(attribute="label") | list %}
-  {% if full and full | length < subjects | length %}{{ _("No place free right now: %(subjects)s", subjects=full | join(", ")) }}{% endif %}
-</p>
+{% macro privacy(widget) %}
+{% if widget.privacy_text %}
+<p class="privacy">{{ widget.privacy_text }}
+  {% if widget.privacy_url %}<a href="{{ widget.privacy_url }}" target="_blank" rel="noopener">{{ _("Read how we handle your data") }}</a>{% endif %}</p>
+{% endif %}
+{% endmacro %}
+
+{% macro form(widget, subjects, details, errors={}) %}
+<form id="form" class="window-form stack" novalidate>
+  {% if "name" in widget.form %}
+  {{ field(_("Name"), "name", details.name, errors, autocomplete="name", required=true) }}
+  {% endif %}
+  {% if "email" in widget.form %}
+  {{ field(_("E-mail"), "email", details.email, errors, type="email", autocomplete="email", required=false) }}
+  {% endif %}
+  {% if "subject" in widget.form %}
+  {{ select_field(_("Subject"), "subject", subjects, details.subject, errors, required=true) }}
+  {% endif %}
+  {% if "question" in widget.form %}
+  {{ textarea_field(_("Your question"), "question", details.question, errors, required=true) }}
+  {% endif %}
+  {{ privacy(widget) }}
+  {{ held() }}
+  <div id="form-lost" class="notice error" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+  {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
+</form>
 {% endmacro %}
 
 {% macro held() %}<div id="place" role="status"></div>{% endmacro %}

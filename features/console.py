@@ -195,6 +195,7 @@ ui = template("""
   <div class="topbar-end">
     <div id="line-state" role="status"><span class="when-up visually-hidden">{{ _("Connected") }}</span><span class="when-down">{{ status("red", _("Not connected")) }}</span></div>
     {{ duty.me(person, standing) }}
+    <button type="button" class="button quiet attention" id="sound-hint" data-act="test-sound" hidden>{{ icon("volume-x") }}<span>{{ _("Sound is blocked: press here") }}</span></button>
     {% call menu("settings", icon("volume-2") ~ _("Sound"), "quiet") %}
     <p class="menu-title" id="sound-blocked" hidden>{{ _("Your browser blocks sound until you press something on this page.") }}</p>
     <button type="button" class="menu-item" data-act="mute-requests" aria-pressed="true" data-live="mute-requests">{{ _("Sound for requests") }}</button>
@@ -207,7 +208,6 @@ ui = template("""
     {% endcall %}
   </div>
 </header>
-<button type="button" class="sound-hint" id="sound-hint" data-act="test-sound" hidden>{{ icon("volume-x") }}{{ _("Sound is blocked. Press here to hear requests.") }}</button>
 <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
 {{ tabs(chats, request) }}
 {{ panels(chats, threads, request) }}
@@ -241,7 +241,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro no_chat_page(person) %}
-{% call plain(_("Not allowed"), ["htmx.min.js", "console.js"], person.csrf) %}
+{% call plain(_("Not allowed"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 <p>{{ _("Your account does not take chats.") }}</p>
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}

@@ -287,38 +287,38 @@ ui = template("""
 {% endmacro %}
 
 {% macro pane(chat, lines) %}
-<section class="panel" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
-  <div class="chat-pane">
-    <div class="conversation">
-      {{ head(chat) }}
-      <div class="thread-frame">
-        <ol class="thread" id="thread-{{ chat.id }}" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip-children>
-          {{ messages.thread(lines, "agent") }}
-        </ol>
-        {{ messages.newer() }}
-      </div>
-      {{ typing(chat.id) }}
-      <div id="refused-{{ chat.id }}"></div>
-      {{ textbar(chat) }}
+<section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
+  <div class="conversation">
+    {{ head(chat) }}
+    <div class="thread-frame">
+      <ol class="thread" id="thread-{{ chat.id }}" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>
+        {{ messages.thread(lines, "agent") }}
+      </ol>
+      {{ messages.newer() }}
     </div>
-    {{ details(chat) }}
+    {{ typing(chat.id) }}
+    <div id="refused-{{ chat.id }}"></div>
+    {{ textbar(chat) }}
   </div>
+  {{ details(chat) }}
 </section>
 {% endmacro %}
 
 {% macro head(chat) %}
 <header class="chat-head" id="head-{{ chat.id }}" data-state="{{ chat.state }}">
-  <div class="chat-title">
-    <h2 translate="no">{{ chat.visitor or _("Visitor") }}</h2>
+  <h2 class="chat-name" translate="no">{{ chat.visitor or _("Visitor") }}</h2>
+  <div class="chat-meta">
     {% if chat.over %}{{ status("red", _("Ended")) }}
     {% elif not chat.visitor_here %}{{ status("grey", _("Visitor away")) }}
     {% else %}{{ status("green", _("Connected")) }}{% endif %}
-    <p class="soft"><span translate="no">{{ chat.queue }}</span> · {{ chat.language | upper }} · <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span></p>
+    <span translate="no">{{ chat.queue }}</span>
+    <span title="{{ LANGUAGE_NAMES.get(chat.language, chat.language) }}">{{ chat.language | upper }}</span>
+    <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
   {% if chat.over %}
-  {{ icon_button("x", _("Close conversation"), attrs={"hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
+  {{ icon_button("x", _("Close conversation"), attrs={"class": "push", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
   {% else %}
-  {{ icon_button("x", _("End conversation"), attrs={"hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
+  {{ icon_button("x", _("End conversation"), attrs={"class": "push", "hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
   {% endif %}
 </header>
 {% endmacro %}
@@ -339,7 +339,7 @@ ui = template("""
 {% macro details(chat) %}
 <aside class="details" id="details-{{ chat.id }}" aria-label="{{ _("Chat details") }}">
   <h3>{{ _("Chat details") }}</h3>
-  <dl class="facts">
+  <dl class="facts aside">
     {{ fact(_("Name"), chat.visitor or _("No name given"), name=true) }}
     {% if chat.email %}{{ fact(_("E-mail"), chat.email, name=true) }}{% endif %}
     {% if chat.subject %}{{ fact(_("Subject"), chat.subject.get(language()) or chat.subject.values() | first) }}{% endif %}

@@ -2,7 +2,6 @@
 
 import hmac
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import layouts
@@ -34,4 +33,4 @@ def keyed(*words: str) -> str:
     return hmac.digest(facts.secret, "\0".join(words).encode(), "sha256").hex()
 
 
-routes: list[Any] = []
+starts = [load]

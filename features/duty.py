@@ -137,7 +137,7 @@ ui = template("""
 {% from "components.html" import badge, button, choice_field, dot, icon, menu, notice, status %}
 
 {% macro page(person, profiles, csrf) %}
-{% call plain(_("Choose a profile"), ["htmx.min.js", "console.js"], csrf) %}
+{% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], csrf) %}
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles) }}
 {% endcall %}

@@ -109,25 +109,27 @@ ui = template("""
 {% endmacro %}
 
 {% macro pane(request) %}
-<section class="panel" role="tabpanel" id="pane-request-{{ request.id }}" aria-labelledby="tab-request-{{ request.id }}" tabindex="-1">
-  <div class="request-pane">
-    <h2 class="title">{{ _("New chat request") }}</h2>
+<section class="panel request-pane" role="tabpanel" id="pane-request-{{ request.id }}" aria-labelledby="tab-request-{{ request.id }}">
+  <div class="request-card">
+    <div class="request-who">
+      <p class="soft">{{ _("New chat request") }}</p>
+      <h2 class="request-name" translate="no">{{ request.visitor or _("No name given") }}</h2>
+    </div>
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
+    {% if request.question %}
+    <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
+    {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
     <dl class="facts">
-      {{ fact(_("Visitor"), request.visitor or _("No name given"), name=true) }}
       {{ fact(_("Queue"), request.queue, name=true) }}
       {% if request.subject %}{{ fact(_("Subject"), request.subject.get(language()) or request.subject.values() | first) }}{% endif %}
       {{ fact(_("Language"), LANGUAGE_NAMES.get(request.language, request.language)) }}
       <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
     </dl>
-    {% if request.question %}
-    <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
-    {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
-    <div class="request-time">
+    <div class="time-left">
       {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
       <p class="small">{{ _("Time left to answer:") }} <span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></p>
     </div>
-    <div class="actions">
+    <div class="answers">
       {{ button(_("Accept"), "available", "check", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/acceptance", "hx-swap": "none"}) }}
       {{ button(_("Decline"), "secondary", "x", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/rejection", "hx-swap": "none"}) }}
     </div>
