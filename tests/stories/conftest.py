@@ -55,6 +55,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     if report.failed:
         item.stash[story_failed] = True
+        found = getattr(item, "funcargs", {})
+        if "browsers" in found:
+            report.sections.append(
+                ("what the browsers complained about", "\n".join(found["browsers"].complaints))
+            )
+        if "server" in found:
+            report.sections.append(("the server's output", found["server"].log))
     return report
 
 
@@ -301,6 +308,23 @@ class VisitorPage:
 
     def press(self) -> None:
         self.button().click()
+
+    def fill_in(self, name: str = "", email: str = "", subject: str = "", question: str = "") -> None:
+        """The form before the chat."""
+        if subject:
+            self.window.get_by_label("Onderwerp").select_option(label=subject)
+        for label, text in (("Naam", name), ("E-mail", email), ("Uw vraag", question)):
+            if text:
+                self.window.get_by_label(label).fill(text)
+        self.window.locator("#form [type=submit]").click()
+
+    @property
+    def status(self) -> Locator:
+        return self.window.locator("#status")
+
+    def end(self) -> None:
+        self.window.get_by_role("button", name="Gesprek beëindigen").first.click()
+        self.window.get_by_role("dialog").get_by_role("button", name="Gesprek beëindigen").click()
 
     @property
     def thread(self) -> Locator:
