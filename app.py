@@ -1,7 +1,7 @@
 """Balie: the composition root. Settings, the application, the server and its command line. Names no feature.
 
-    bin/balie demo     an example desk, to look at
-    bin/balie serve    the real thing
+bin/balie demo     an example desk, to look at
+bin/balie serve    the real thing
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 import uvicorn
 from litestar import Litestar
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,12 +33,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "strict-origin-when-cross-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
+HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"cache-control", b"no-store"),
+]
 DRAIN_S = 5
 
 log = structlog.get_logger("balie")
@@ -57,7 +59,8 @@ def create_app() -> Litestar:
 
 @contextlib.asynccontextmanager
 async def running(app: Litestar) -> AsyncIterator[None]:
-    """From the first request to the last: the database, what features prepare, and what they do all the time."""
+    """From the first request to the last: the database, what features prepare, and what they do all the
+    time."""
     await db.connect(settings.database_url)
     stop = asyncio.Event()
     tasks: list[asyncio.Task[Any]] = []
@@ -75,10 +78,11 @@ async def running(app: Litestar) -> AsyncIterator[None]:
 
 
 def dressed(app: ASGIApp) -> ASGIApp:
-    """Every answer carries the policy, unless it brings one of its own; every text speaks the request's language."""
+    """Every answer carries the policy, unless it brings one of its own; every text speaks the request's
+    language."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             return await app(scope, receive, send)
         wanted = dict(scope["headers"])
         asked = wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
@@ -87,10 +91,7 @@ def dressed(app: ASGIApp) -> ASGIApp:
         async def dress(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name.lower() for name, _value in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own),
-                ]
+                message["headers"] = [*message["headers"], *(pair for pair in HEADERS if pair[0] not in own)]
             await send(message)
 
         return await app(scope, receive, dress)
@@ -99,7 +100,8 @@ def dressed(app: ASGIApp) -> ASGIApp:
 
 
 class Server(uvicorn.Server):
-    """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are open."""
+    """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are
+    open."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         for stop in features.each("stops"):
@@ -125,26 +127,31 @@ def server(app: Litestar, **options: Any) -> Server:
 
 
 def configure_logs() -> None:
-    """Plain lines on standard error. Tracebacks show no values: they would hold messages, names and tokens."""
+    """Plain lines on standard error. Tracebacks show no values: they would hold messages, names and
+    tokens."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+            structlog.processors.KeyValueRenderer(
+                key_order=["timestamp", "level", "event"], drop_missing=True
+            ),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 
 
-# ---- the command line ------------------------------------------------------------------------------------------------
+# ---- the command line ------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    given_settings = {name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None}
+    given_settings = {
+        name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None
+    }
     settings.load(os.environ, demo=given.command == "demo", **given_settings)
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
@@ -162,7 +169,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what.capitalize() + ".")
         command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
         command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
-        command.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)")
+        command.add_argument(
+            "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
+        )
     return top
 
 

@@ -1,7 +1,7 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
-A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are told to stop;
-and `stops`, called when the server is asked to end.
+A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
+told to stop; and `stops`, called when the server is asked to end.
 """
 
 from types import ModuleType

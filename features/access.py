@@ -1,7 +1,7 @@
 """Who may do what: sign-in, sessions, guards.
 
-Agents sign in with a name and a password and hold a session cookie; visitors hold a bearer token that their own browser
-made. Every route names its guard; guards name permissions, roles are sets of them.
+Agents sign in with a name and a password and hold a session cookie; visitors hold a bearer token that their
+own browser made. Every route names its guard; guards name permissions, roles are sets of them.
 
     POST /session             sign in, or sign in again in place
     GET  /first-admin/{token} the one-time link of an empty desk, and POST
@@ -59,7 +59,7 @@ class Person:
     csrf: str
 
 
-# ---- guards ----------------------------------------------------------------------------------------------------------
+# ---- guards ----------------------------------------------------------------------------------------------
 
 
 async def public(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -101,7 +101,8 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     if person is None:
         raise NotAuthorizedException
     sent = connection.headers.get("x-csrf-token", "")
-    if connection.method not in ("GET", "HEAD") and not secrets.compare_digest(sent.encode(), person.csrf.encode()):  # type: ignore[attr-defined]
+    changes = connection.scope.get("method") not in ("GET", "HEAD")
+    if changes and not secrets.compare_digest(sent.encode(), person.csrf.encode()):
         raise PermissionDeniedException("csrf")
     layouts.language.set(person.language)
     connection.scope["person"] = person  # type: ignore[typeddict-unknown-key]
@@ -140,21 +141,18 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
             Session.agent.username.as_alias("username"),
             Session.agent.name.as_alias("name"),
             Session.agent.language.as_alias("language"),
-            Session.agent.role.permissions.as_alias("permissions"),
+            Session.agent.role.permissions.as_alias("permissions"),  # type: ignore[union-attr]
         )
         .where(Session.token_hash == fingerprint(token))
         .where(Session.expires_at > now())
-        .where(Session.agent.active.eq(True))
+        .where(Session.agent.active.eq(True))  # type: ignore[union-attr]
         .first()
     )
-    return row and Person(
-        row["agent"],
-        row["username"],
-        row["name"],
-        row["language"],
-        frozenset(json.loads(row["permissions"])),
-        row["id"],
-        row["csrf"],
+    if row is None:
+        return None
+    permissions = frozenset(json.loads(row["permissions"]))
+    return Person(
+        row["agent"], row["username"], row["name"], row["language"], permissions, row["id"], row["csrf"]
     )
 
 
@@ -167,7 +165,7 @@ def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return connection.client.host if connection.client else ""
 
 
-# ---- signing in ------------------------------------------------------------------------------------------------------
+# ---- signing in ------------------------------------------------------------------------------------------
 
 
 class SignIn(Struct):
@@ -183,7 +181,9 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     address = address_of(request)
     if wait := await minutes_to_wait(username, address):
         words = ngettext(
-            "Too many attempts. Try again in %(n)s minute.", "Too many attempts. Try again in %(n)s minutes.", wait
+            "Too many attempts. Try again in %(n)s minute.",
+            "Too many attempts. Try again in %(n)s minutes.",
+            wait,
         ) % {"n": wait}
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=429)
     agent = await agent_with(username, data.password)
@@ -193,7 +193,10 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
     token, csrf = await open_session(agent["id"])
     if data.again_as and data.again_as == username:
-        answer = html(swap("#csrf", ui.csrf(csrf), "outerHTML"), swap("#sign-in-again", ui.signed_in_again(), "outerHTML"))
+        answer = html(
+            swap("#csrf", ui.csrf(csrf), "outerHTML"),
+            swap("#sign-in-again", ui.signed_in_again(), "outerHTML"),
+        )
     else:
         answer = html(headers={"HX-Redirect": "/console"})
     answer.set_cookie(cookie(token))
@@ -232,7 +235,7 @@ nobodys: dict[PasswordHasher, str] = {}
 async def minutes_to_wait(username: str, address: str) -> int:
     """0, or how long until the oldest of too many failures is forgotten."""
     since = now() - timedelta(minutes=TRIES_MINUTES)
-    limits = {who: limit for who, limit in watched(username, address)}
+    limits = dict(watched(username, address))
     rows = await (
         SignInFailure.select(SignInFailure.who, SignInFailure.failed_at)
         .where(SignInFailure.who.is_in(list(limits)))
@@ -306,7 +309,7 @@ async def hashed(password: str) -> str:
     return await asyncio.to_thread(hasher.hash, password)
 
 
-# ---- the first admin -------------------------------------------------------------------------------------------------
+# ---- the first admin -------------------------------------------------------------------------------------
 
 
 class FirstAdmin(Struct):
@@ -316,7 +319,8 @@ class FirstAdmin(Struct):
 
 
 async def first_admin_link() -> str | None:
-    """Of a desk that nobody can sign in to: a path that works once, for a day. Asking again makes a new one."""
+    """Of a desk that nobody can sign in to: a path that works once, for a day. Asking again makes a new
+    one."""
     if await Agent.exists():
         return None
     token = secrets.token_urlsafe(32)
@@ -388,7 +392,7 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
     return errors
 
 
-# ---- sessions that end under an open page ----------------------------------------------------------------------------
+# ---- sessions that end under an open page ----------------------------------------------------------------
 
 
 async def still_open(sessions: Iterable[int]) -> set[int]:
@@ -397,7 +401,7 @@ async def still_open(sessions: Iterable[int]) -> set[int]:
         Session.select(Session.id)
         .where(Session.id.is_in(list(sessions)))
         .where(Session.expires_at > now())
-        .where(Session.agent.active.eq(True))
+        .where(Session.agent.active.eq(True))  # type: ignore[union-attr]
     )
     return {row["id"] for row in rows}
 
@@ -457,4 +461,4 @@ ui = template("""
   {{ button(_("Make account"), "primary", type="submit", attrs={"class": "large fill"}) }}
 </form>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,8 +1,9 @@
-"""Arrival: from the press on the button to a chat that waits: the form, and the place that is held while it is filled in.
+"""Arrival: from the press on the button to a chat that waits: the form, and the place that is held while it
+is filled in.
 
-    POST  /chat/hold    the press; without a form it is the start
-    PATCH /chat/hold    the visitor is typing, or has chosen a subject
-    POST  /chat         the form is sent
+POST  /chat/hold    the press; without a form it is the start
+PATCH /chat/hold    the visitor is typing, or has chosen a subject
+POST  /chat         the form is sent
 """
 
 import re
@@ -40,31 +41,32 @@ class Details(Struct):
 
 @post("/chat/hold", guards=[visitor], status_code=200)
 async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
-    caller = await known(visitor_of(request))
+    caller = visitor_of(request)
     found = await widget_of(caller)
     if not found.form:
         return await begin(caller, found, data)
-    await hold(request, caller, found, data)
-    facts = await visit.facts_of(caller)
+    visitor_id = await known(caller)
+    await hold(request, visitor_id, found, data)
+    facts = await visit.facts_of(visitor_id)
     return html(*await visit.screen(facts), *await panel(caller, facts))
 
 
 @patch("/chat/hold", guards=[visitor], status_code=200)
 async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
     """A place that was given up meanwhile is asked for again."""
-    caller = await known(visitor_of(request))
-    found = await widget_of(caller)
-    if not await routing.renew_hold(caller.id):
-        await hold(request, caller, found, data)
+    caller = visitor_of(request)
+    found, visitor_id = await widget_of(caller), await known(caller)
+    if not await routing.renew_hold(visitor_id):
+        await hold(request, visitor_id, found, data)
     if subject := named(await widget.subjects(found.id), data.subject):
-        await routing.choose(caller.id, subject.queue, subject.id)
-    facts = await visit.facts_of(caller)
+        await routing.choose(visitor_id, subject.queue, subject.id)
+    facts = await visit.facts_of(visitor_id)
     return html(*await place(caller, facts), swap("#stream", visit.ui.stream(facts, 0)))
 
 
 @post("/chat", guards=[visitor], status_code=200)
 async def start(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
-    caller = await known(visitor_of(request))
+    caller = visitor_of(request)
     return await begin(caller, await widget_of(caller), data)
 
 
@@ -76,11 +78,11 @@ async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Respons
     if errors := problems_with(details, found.form, subject):
         return html(swap("#form", ui.form(found, options(subjects), details, errors)), status_code=422)
     assert subject is not None
-    name = details.name.strip()[:80]
+    name, visitor_id = details.name.strip()[:80], await known(caller)
     async with db.transaction():
         chat = await routing.start(
-            caller.id,
-            caller.widget,
+            visitor_id,
+            found.id,
             subject.queue,
             name=name,
             email=details.email.strip(),
@@ -92,16 +94,18 @@ async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Respons
             await messages.post(chat, details.key, details.question, author="visitor", name=name)
     if chat is None:
         return html(swap("#place", ui.no_place("closed")), status_code=409)
-    return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(caller)))
+    return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
 
 
-async def hold(request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, details: Details) -> None:
+async def hold(
+    request: Request[Any, Any, Any], visitor_id: int, found: WidgetFacts, details: Details
+) -> None:
     subjects = await widget.subjects(found.id)
     subject = named(subjects, details.subject) or first_green(subjects)
     if subject is not None:
         await routing.press(
-            caller.id,
-            caller.widget,
+            visitor_id,
+            found.id,
             subject.queue,
             address_hash=keyed("address", address_of(request)),
             language=language.get(),
@@ -110,19 +114,18 @@ async def hold(request: Request[Any, Any, Any], caller: Caller, found: WidgetFac
         )
 
 
-async def known(caller: Caller) -> Caller:
+async def known(caller: Caller) -> int:
     """The visitor's row is made at the first thing it starts."""
     if caller.id is not None:
-        return caller
+        return caller.id
     try:
         row = Visitor(widget=caller.widget, token_hash=caller.token_hash, created_at=now())
         await row.save()
-        made: int = row.id
+        return int(row.id)
     except db.UniqueViolation:  # two tabs at once
         earlier = await Visitor.select(Visitor.id).where(Visitor.token_hash == caller.token_hash).first()
         assert earlier
-        made = earlier["id"]
-    return Caller(made, caller.widget, caller.key, caller.token_hash)
+        return int(earlier["id"])
 
 
 async def widget_of(caller: Caller) -> WidgetFacts:
@@ -150,12 +153,14 @@ def problems_with(details: Details, form: list[str], subject: SubjectFacts | Non
         errors["subject"] = _("Choose a subject.")
     if "question" in form and not details.question.strip():
         errors["question"] = _("Write your question.")
-    elif "question" in form and (problem := messages.problem_with(details.key, messages.cleaned(details.question))):
+    elif "question" in form and (
+        problem := messages.problem_with(details.key, messages.cleaned(details.question))
+    ):
         errors["question"] = problem
     return errors
 
 
-# ---- regions ---------------------------------------------------------------------------------------------------------
+# ---- regions ---------------------------------------------------------------------------------------------
 
 
 async def panel(caller: Caller, facts: Facts) -> list[Markup]:
@@ -252,4 +257,4 @@ ui = template("""
   {% endif %}
 </div>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,7 +1,7 @@
 """Chat: the visitor's window and its stream.
 
-One cacheable shell, the same for everybody; its first act is to ask, with the visitor's token, what there is to show. From
-then on one stream keeps it true.
+One cacheable shell, the same for everybody; its first act is to ask, with the visitor's token, what there is
+to show. From then on one stream keeps it true.
 
     GET  /widget/{key}     the window, in a frame of the host page or on a page of its own
     GET  /chat             what this visitor's window shows now
@@ -34,16 +34,16 @@ from layouts import Form, html, language, speaking, swap, template
 PLACE_TOLD_S = 30  # a waiting visitor is told its place anew no more often than this
 
 
-class VisitorTyped(live.Event):
+class VisitorTyped(live.Event, frozen=True):
     chat: int
 
 
-class AgentTyped(live.Event):
+class AgentTyped(live.Event, frozen=True):
     chat: int
     agent: int
 
 
-# ---- the page --------------------------------------------------------------------------------------------------------
+# ---- the page --------------------------------------------------------------------------------------------
 
 
 @get("/widget/{key:str}", guards=[public])
@@ -52,7 +52,7 @@ async def window(key: FromPath[str], lang: str = "") -> Response[str]:
     if found is None:
         raise NotFoundException
     with speaking(lang or found.language):
-        page = ui.page(key, desk.facts.name)
+        page = ui.page(found, desk.facts.name)
     policy = widget.window_policy(found)
     return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})
 
@@ -61,13 +61,13 @@ async def window(key: FromPath[str], lang: str = "") -> Response[str]:
 async def show(request: Request[Any, Any, Any]) -> Response[str]:
     """A chat that ended a while ago is not shown: the page may be in front of somebody else by now."""
     caller = visitor_of(request)
-    facts = await visit.facts_of(caller)
+    facts = await visit.facts_of(caller.id)
     if visit.past(facts):
         facts = Facts("none")
     return html(*await visit.screen(facts), *await arrival.panel(caller, facts))
 
 
-# ---- the conversation ------------------------------------------------------------------------------------------------
+# ---- the conversation ------------------------------------------------------------------------------------
 
 
 class Said(Struct):
@@ -80,9 +80,11 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
     caller = visitor_of(request)
     chat = await started(caller)
     try:
-        seq = await messages.post(chat["id"], data.key, data.body, author="visitor", name=chat["visitor_name"])
+        seq = await messages.post(
+            chat["id"], data.key, data.body, author="visitor", name=chat["visitor_name"]
+        )
     except messages.ChatIsOver as over:
-        regions = await visit.regions(await visit.facts_of(caller))
+        regions = await visit.regions(await visit.facts_of(caller.id))
         return html(*regions, messages.refusal(data.key, str(over)), status_code=409)
     except messages.Refused as refused:
         return html(messages.refusal(data.key, str(refused)), status_code=422)
@@ -116,26 +118,22 @@ async def end(request: Request[Any, Any, Any]) -> Response[str]:
     caller = visitor_of(request)
     if caller.id is not None:
         await routing.leave_visitor(caller.id)
-    facts = await visit.facts_of(caller)
+    facts = await visit.facts_of(caller.id)
     after = await messages.thread(facts.chat, facts.seq - 1)
     return html(*await visit.regions(facts), swap("#thread", messages.ui.thread(after, "visitor"), "thread"))
 
 
 async def started(caller: Caller) -> dict[str, Any]:
     """The visitor's newest chat, whether or not it has ended since."""
-    row = caller.id is not None and await (
-        Chat.select(Chat.id, Chat.visitor_name)
-        .where(Chat.visitor == caller.id)
-        .where(Chat.state != "forming")
-        .order_by(Chat.id, ascending=False)
-        .first()
-    )
+    row = caller.id is not None and await Chat.select(Chat.id, Chat.visitor_name).where(
+        Chat.visitor == caller.id
+    ).where(Chat.state != "forming").order_by(Chat.id, ascending=False).first()
     if not row:
         raise NotFoundException
     return row
 
 
-# ---- the stream ------------------------------------------------------------------------------------------------------
+# ---- the stream ------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -167,7 +165,7 @@ class Window:
 @get("/chat/stream", guards=[visitor])
 async def follow(request: Request[Any, Any, Any], after: int = 0) -> EventSourceResponse:
     caller = visitor_of(request)
-    facts = await visit.facts_of(caller)
+    facts = await visit.facts_of(caller.id)
     if facts.state == "none" or visit.past(facts):
         raise NotFoundException
     resumed = request.headers.get("last-event-id", "")
@@ -187,7 +185,7 @@ async def beat(data: Form[Beat]) -> None:
 
 @live.on(live.Connected, ChatChanged, page="chat")
 async def redraw_window(viewer: Window, event: live.Event) -> Markup | None:
-    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller)
+    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller.id)
     if viewer.facts.queue != before.queue:
         viewer.subscription.unfollow(f"queue:{before.queue}")
         viewer.subscription.follow(f"queue:{viewer.facts.queue}")
@@ -203,13 +201,16 @@ async def redraw_window(viewer: Window, event: live.Event) -> Markup | None:
 @live.on(LineMoved, live.Ticked, page="chat")
 async def redraw_place(viewer: Window, event: live.Event) -> Markup | None:
     """Announced when it has changed, but not at every step of the line."""
-    if viewer.facts.state != "waiting" or viewer.told_at and now() - viewer.told_at < timedelta(seconds=PLACE_TOLD_S):
+    lately = viewer.told_at is not None and now() - viewer.told_at < timedelta(seconds=PLACE_TOLD_S)
+    if viewer.facts.state != "waiting" or lately:
         return None
-    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller)
+    before, viewer.facts = viewer.facts, await visit.facts_of(viewer.caller.id)
     if (viewer.facts.place, viewer.facts.outlook) == (before.place, before.outlook):
         return None
     viewer.told_at = now()
-    return swap("#status", visit.ui.status_line(viewer.facts)) + swap("#waiting", visit.ui.waiting(viewer.facts))
+    return swap("#status", visit.ui.status_line(viewer.facts)) + swap(
+        "#waiting", visit.ui.waiting(viewer.facts)
+    )
 
 
 @live.on(live.Connected, MessagePosted, page="chat")
@@ -232,10 +233,11 @@ routes = [window, show, say, typing, read, end, follow, beat]
 ui = template("""
 {% from "base.html" import document %}
 {% from "components.html" import button, dialog, icon_button, status %}
+{% import "arrival" as arrival %}
 {% import "messages" as messages %}
 {% import "visit" as visit %}
 
-{% macro page(key, desk) %}
+{% macro page(widget, desk) %}
 {% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "thread.js", "window.js"]) %}
 <header class="window-head">
   <div class="window-title">
@@ -248,11 +250,12 @@ ui = template("""
     {{ icon_button("x", _("End conversation"), attrs={"id": "end", "data-act": "end"}) }}
   </div>
 </header>
-<main class="window-body" id="window" data-key="{{ key }}" data-lang="{{ language() }}">
+<main class="window-body" id="window" data-key="{{ widget.key }}" data-lang="{{ language() }}">
   <div id="state" data-state="" hidden></div>
   <div id="panel"></div>
   <div class="conversation">
     <div id="waiting"></div>
+    {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>
     {{ visit.typing() }}
     <div id="refused"></div>
@@ -280,4 +283,4 @@ ui = template("""
 {% endcall %}
 {% endcall %}
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,8 +1,8 @@
 """Console: the agent's page and its stream: sign-in, tabs, panes, and what goes on above them.
 
-    GET  /console          sign in, choose a profile, or work
-    GET  /console/stream
-    POST /console/beat
+GET  /console          sign in, choose a profile, or work
+GET  /console/stream
+POST /console/beat
 """
 
 import asyncio
@@ -24,7 +24,6 @@ from features import access, conversations, desk, duty, live, messages, presence
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import Conversation, ConversationRead
 from features.messages import Line, MessagePosted
-from features.requests import RequestFacts
 from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
@@ -60,7 +59,7 @@ class Console:
         await presence.closed(self.presence)
 
 
-# ---- the page --------------------------------------------------------------------------------------------------------
+# ---- the page --------------------------------------------------------------------------------------------
 
 
 @get("/console", guards=[public])
@@ -96,7 +95,7 @@ def cursor_of(threads: dict[int, list[Line]]) -> str:
     return ";".join(f"{chat}:{lines[-1].seq if lines else 0}" for chat, lines in sorted(threads.items()))
 
 
-# ---- the stream ------------------------------------------------------------------------------------------------------
+# ---- the stream ------------------------------------------------------------------------------------------
 
 
 @get("/console/stream", guards=[may("chat")])
@@ -129,7 +128,8 @@ async def beat(data: Form[Beat]) -> None:
 
 
 async def recheck_sessions(stop: asyncio.Event) -> None:
-    """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing more."""
+    """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing
+    more."""
     while not stop.is_set():
         viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
         if viewers:
@@ -141,7 +141,7 @@ async def recheck_sessions(stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), RECHECK_S)
 
 
-# ---- live: the tabs, and the panes behind them -----------------------------------------------------------------------
+# ---- live: the tabs, and the panes behind them -----------------------------------------------------------
 
 
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
@@ -150,11 +150,15 @@ async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     open_ones = await conversations.conversations_of(viewer.person.id)
     threads = {chat.id: await messages.thread(chat.id) for chat in open_ones if chat.id not in viewer.seen}
     request = await requests.open_request(viewer.person.id)
-    drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap("#panels", ui.panels(open_ones, threads, request))
+    drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap(
+        "#panels", ui.panels(open_ones, threads, request)
+    )
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
     follow_only(viewer, open_ones, threads)
     for chat in known:
-        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or Markup("")
+        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or Markup(
+            ""
+        )
     return drawn
 
 
@@ -247,4 +251,4 @@ ui = template("""
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
 {% endcall %}
 {% endmacro %}
-""")
+""")  # noqa: E501

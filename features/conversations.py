@@ -1,8 +1,8 @@
 """Conversations: an agent's chats, each a tab of the console with its thread, its text bar and its details.
 
-    POST   /chats/{id}/messages, /chats/{id}/typing, /chats/{id}/read
-    GET    /chats/{id}/ending    the question; POST ends the chat
-    DELETE /chats/{id}/tab       put an ended chat away
+POST   /chats/{id}/messages, /chats/{id}/typing, /chats/{id}/read
+GET    /chats/{id}/ending    the question; POST ends the chat
+DELETE /chats/{id}/tab       put an ended chat away
 """
 
 import json
@@ -27,7 +27,7 @@ from features.routing import ChatChanged, ConversationsChanged
 from layouts import Form, _, html, swap, template
 
 
-class ConversationRead(live.Event):
+class ConversationRead(live.Event, frozen=True):
     """The agent has seen what is new in a chat, in one of its windows."""
 
     chat: int
@@ -73,8 +73,8 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
             join.state.as_alias("state"),
             join.visitor_name.as_alias("visitor"),
             join.visitor_email.as_alias("email"),
-            join.queue.name.as_alias("queue"),
-            join.subject.label.as_alias("subject"),
+            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
+            join.subject.label.as_alias("subject"),  # type: ignore[union-attr]
             join.language.as_alias("language"),
             join.page_url.as_alias("page"),
             join.ticket_at.as_alias("asked_at"),
@@ -136,7 +136,7 @@ async def agents_in(chats: list[int]) -> dict[int, list[str]]:
     return present
 
 
-# ---- routes ----------------------------------------------------------------------------------------------------------
+# ---- routes ----------------------------------------------------------------------------------------------
 
 
 class Said(Struct):
@@ -149,7 +149,9 @@ async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[S
     person = agent_of(request)
     await taking_part(person, chat)
     try:
-        seq = await messages.post(chat, data.key, data.body, author="agent", name=person.name, agent=person.id)
+        seq = await messages.post(
+            chat, data.key, data.body, author="agent", name=person.name, agent=person.id
+        )
     except messages.Refused as refused:
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
@@ -234,7 +236,7 @@ async def put_away(agent: int, chat: int) -> None:
         db.after_commit(lambda: live.publish(f"agent:{agent}", ConversationsChanged(agent)))
 
 
-# ---- live ------------------------------------------------------------------------------------------------------------
+# ---- live ------------------------------------------------------------------------------------------------
 
 
 @live.on(ChatChanged, page="console")
@@ -242,7 +244,9 @@ async def redraw_head(viewer: Any, event: ChatChanged) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
-    return swap(f"#head-{event.chat}", ui.head(found[0])) + swap(f"#details-{event.chat}", ui.details(found[0]))
+    return swap(f"#head-{event.chat}", ui.head(found[0])) + swap(
+        f"#details-{event.chat}", ui.details(found[0])
+    )
 
 
 @live.on(MessagePosted, page="console")
@@ -263,7 +267,11 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
 @live.on(VisitorTyped, page="console")
 async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
-    return swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor"))) if found else None
+    return (
+        swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor")))
+        if found
+        else None
+    )
 
 
 routes = [say, typing, read, ask_ending, end, close_tab]
@@ -366,4 +374,4 @@ ui = template("""
   </div>
 </div>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,8 +1,8 @@
 """Duty: an agent's profile and readiness: who takes chats, from which queues, and since when not.
 
-    POST   /session/profile   choose a profile: on duty, paused at first
-    PUT    /readiness         ready, or paused with a reason
-    DELETE /session           sign out; with chats open the page asks first
+POST   /session/profile   choose a profile: on duty, paused at first
+PUT    /readiness         ready, or paused with a reason
+DELETE /session           sign out; with chats open the page asks first
 """
 
 from dataclasses import dataclass
@@ -34,14 +34,16 @@ class Duty:
 
 async def duty_of(agent: int) -> Duty:
     row = await (
-        Readiness.select(Readiness.profile, Readiness.ready, Readiness.reason).where(Readiness.agent == agent).first()
+        Readiness.select(Readiness.profile, Readiness.ready, Readiness.reason)
+        .where(Readiness.agent == agent)
+        .first()
     )
     if row is None or row["profile"] is None:
         return Duty(None, False, "")
     return Duty(await profiles.by_id(row["profile"]), row["ready"], row["reason"])
 
 
-# ---- routes ----------------------------------------------------------------------------------------------------------
+# ---- routes ----------------------------------------------------------------------------------------------
 
 
 class Choice(Struct):
@@ -100,7 +102,7 @@ async def running_with(agent: int) -> list[str]:
     return [row["name"] for row in rows]
 
 
-# ---- live ------------------------------------------------------------------------------------------------------------
+# ---- live ------------------------------------------------------------------------------------------------
 
 
 @live.on(live.Connected, ReadinessChanged, page="console")
@@ -213,4 +215,4 @@ ui = template("""
   </div>
 </div>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,7 +1,8 @@
 """Live updates: the bus, and one event stream per page.
 
-A verb publishes what happened, after its commit; features say with `@live.on(…)` what a page then redraws; this module
-only carries it. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
+A verb publishes what happened, after its commit; features say with `@live.on(…)` what a page then redraws;
+this module only carries it. Each stream renders for its own viewer, at delivery. Nothing here knows what a
+chat is.
 """
 
 import asyncio
@@ -29,23 +30,23 @@ class Event(msgspec.Struct, frozen=True, tag=True):
     """A fact, named in the past tense. Carries ids, never HTML, never text."""
 
 
-class Connected(Event):
+class Connected(Event, frozen=True):
     """A page opened its stream, or may have missed something: redraw all that it shows."""
 
 
-class Ticked(Event):
+class Ticked(Event, frozen=True):
     """A beat has passed: time for what changes by itself, or was held back."""
 
 
-class Stopped(Event):
+class Stopped(Event, frozen=True):
     """The stream ends here. `why` is a code that the page knows: restart, signed_out, chat_over."""
 
     why: str
 
 
 class Viewer(Protocol):
-    """Whoever holds a stream. `cursor` is what the page has seen; a change of it travels as the SSE id. `presence` is
-    what the page sends back to each beat."""
+    """Whoever holds a stream. `cursor` is what the page has seen; a change of it travels as the SSE id.
+    `presence` is what the page sends back to each beat."""
 
     presence: str
     subscription: "Subscription"
@@ -78,17 +79,20 @@ def on(*events: type[Event], page: str) -> Callable[[Redraw], Redraw]:
     return register
 
 
-# ---- the bus ---------------------------------------------------------------------------------------------------------
+# ---- the bus ---------------------------------------------------------------------------------------------
 
 
 class Subscription:
-    """What one reader hears. Bounded: who falls behind is told to read everything anew, never left in silence."""
+    """What one reader hears. Bounded: who falls behind is told to read everything anew, never left in
+    silence."""
 
     __slots__ = ("backlog", "topics", "waiting")
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
-        self.backlog: dict[Event, None] = {}  # equal facts, told once: what is redrawn is the state at delivery
+        self.backlog: dict[
+            Event, None
+        ] = {}  # equal facts, told once: what is redrawn is the state at delivery
         self.waiting = asyncio.Event()
 
     def put(self, event: Event) -> None:
@@ -139,7 +143,7 @@ def publish(topic: str, event: Event) -> None:
         subscription.put(event)
 
 
-# ---- streams ---------------------------------------------------------------------------------------------------------
+# ---- streams ---------------------------------------------------------------------------------------------
 
 streams: dict[Subscription, Viewer] = {}  # all that are open in this process
 
@@ -156,7 +160,9 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
-    subscription.follow(*viewer.topics())  # before the first read, so that nothing happens unseen between the two
+    subscription.follow(
+        *viewer.topics()
+    )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
     loop = asyncio.get_running_loop()
     try:
@@ -204,7 +210,7 @@ def stop(why: str = "restart") -> None:
         subscription.put(Stopped(why))
 
 
-# ---- what outlives a stream ------------------------------------------------------------------------------------------
+# ---- what outlives a stream ------------------------------------------------------------------------------
 
 unfinished: set[asyncio.Task[Any]] = set()
 

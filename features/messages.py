@@ -1,15 +1,18 @@
 """Messages: the public thread of a chat, and the one function that writes it.
 
-Visitors read it in their window, agents in the console; both through the same macro. What happened to the chat ("An
-joined", "ended by …") stands in the thread as a message of its own kind, so that one sequence tells the whole story.
+Visitors read it in their window, agents in the console; both through the same macro. What happened to the
+chat ("An joined", "ended by …") stands in the thread as a message of its own kind, so that one sequence tells
+the whole story.
 """
 
+import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import phonenumbers
@@ -29,7 +32,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class MessagePosted(live.Event):
+class MessagePosted(live.Event, frozen=True):
     """A chat's public thread has grown."""
 
     chat: int
@@ -60,11 +63,12 @@ class Line:
     new_day: bool
 
 
-# ---- writing ---------------------------------------------------------------------------------------------------------
+# ---- writing ---------------------------------------------------------------------------------------------
 
 
 async def post(chat: int, key: str, text: str, *, author: str, name: str, agent: int | None = None) -> int:
-    """Write what a person said and return its sequence number; the same key again gives the first number again."""
+    """Write what a person said and return its sequence number; the same key again gives the first number
+    again."""
     body = cleaned(text)
     if problem := problem_with(key, body):
         raise Refused(problem)
@@ -72,7 +76,7 @@ async def post(chat: int, key: str, text: str, *, author: str, name: str, agent:
         async with db.transaction():
             seq = await write(chat, key, author=author, agent=agent, name=name, body=body)
             await set_unanswered(chat, since=now() if author == "visitor" else None)
-            db.after_commit(lambda: live.publish(f"chat:{chat}", MessagePosted(chat)))
+            db.after_commit(partial(tell_of, chat, seq))
             return seq
     except AlreadyWritten as earlier:
         live.publish(f"chat:{chat}", MessagePosted(chat))
@@ -95,10 +99,12 @@ async def write(
     kind: str = "text",
     data: dict[str, Any] | None = None,
 ) -> int:
-    """The only writer of messages; within a transaction. Counting up holds the chat's row, so that nobody can read past
-    a message that is not committed yet."""
+    """The only writer of messages; within a transaction. Counting up holds the chat's row, so that nobody can
+    read past a message that is not committed yet."""
     allowed = Chat.state.is_in(["waiting", "active"]) if kind == "text" else Chat.state != "forming"
-    counted = await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
+    counted = (
+        await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
+    )
     earlier = await Message.select(Message.seq).where(Message.chat == chat).where(Message.key == key).first()
     if earlier:
         raise AlreadyWritten(earlier["seq"])
@@ -133,11 +139,16 @@ async def tell(step: routing.StepFacts) -> None:
     """What both sides may know of a step of routing becomes a line of the thread, in the same transaction."""
     if step.chat is None:
         return
-    await write(
-        step.chat, f"step-{step.id}", author="desk", kind=step.what, name=step.name, agent=step.agent, data=step.data
+    seq = await write(
+        step.chat,
+        f"step-{step.id}",
+        author="desk",
+        kind=step.what,
+        name=step.name,
+        agent=step.agent,
+        data=step.data,
     )
-    chat = step.chat
-    db.after_commit(lambda: live.publish(f"chat:{chat}", MessagePosted(chat)))
+    db.after_commit(partial(tell_of, step.chat, seq))
 
 
 def cleaned(text: str) -> str:
@@ -149,7 +160,9 @@ def problem_with(key: str, body: str) -> str | None:
     if not body.strip():
         return _("Write a message first.")
     if len(body) > LENGTH:
-        return _("Your message is %(n)s characters long; at most %(limit)s fit. Nothing was cut: shorten it and send it again.") % {
+        return _(
+            "Your message is %(n)s characters long; at most %(limit)s fit. Nothing was cut: shorten it and send it again."  # noqa: E501
+        ) % {
             "n": len(body),
             "limit": LENGTH,
         }
@@ -158,7 +171,7 @@ def problem_with(key: str, body: str) -> str | None:
     return None
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------------
+# ---- reading ---------------------------------------------------------------------------------------------
 
 
 async def thread(chat: int, after: int = 0) -> list[Line]:
@@ -176,7 +189,9 @@ async def thread(chat: int, after: int = 0) -> list[Line]:
             Message.sent_at,
         )
         .where(Message.chat == chat)
-        .where(Message.seq >= after)  # one more than is asked for: whom the first line follows decides how it looks
+        .where(
+            Message.seq >= after
+        )  # one more than is asked for: whom the first line follows decides how it looks
         .order_by(Message.seq)
     )
     return [line for line in lines(rows) if line.seq > after]
@@ -216,7 +231,35 @@ def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     return swap(f"#{region}", ui.refused(region, key, words), "outerHTML")
 
 
-# ---- links -----------------------------------------------------------------------------------------------------------
+# ---- a crash between a commit and its telling must not be felt -------------------------------------------
+
+RECHECK_S = 5
+heads: dict[int, int] = {}  # chat → the last number that its pages have been told of
+
+
+async def recheck_heads(stop: asyncio.Event) -> None:
+    """Whatever happened to the telling: pages that follow a chat hear of what is in it, all chats in one
+    query."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RECHECK_S)
+        followed = [int(topic[5:]) for topic in live.subscriptions if topic.startswith("chat:")]
+        rows = await Chat.select(Chat.id, Chat.seq).where(Chat.id.is_in(followed)) if followed else []
+        now_there = {row["id"]: row["seq"] for row in rows}
+        for chat, seq in now_there.items():
+            if heads.get(chat, seq) < seq:
+                live.publish(f"chat:{chat}", MessagePosted(chat))
+        heads.clear()
+        heads.update(now_there)
+
+
+def tell_of(chat: int, seq: int) -> None:
+    if chat in heads:
+        heads[chat] = seq
+    live.publish(f"chat:{chat}", MessagePosted(chat))
+
+
+# ---- links -----------------------------------------------------------------------------------------------
 
 linkify = LinkifyIt({}, {"fuzzy_link": True, "fuzzy_email": True, "fuzzy_ip": False})
 
@@ -229,7 +272,10 @@ def linked(text: str) -> Markup:
         if start < at:
             continue
         shown = text[start:end]
-        pieces += [escape(text[at:start]), ui.link(href, shown, "" if host == spelled_host(shown) else host).strip()]
+        pieces += [
+            escape(text[at:start]),
+            ui.link(href, shown, "" if host == spelled_host(shown) else host).strip(),
+        ]
         at = end
     return Markup("").join([*pieces, escape(text[at:])])
 
@@ -244,7 +290,8 @@ def web_links(text: str) -> Iterable[tuple[int, int, str, str]]:
 
 
 def host_of(url: str) -> str:
-    """Where a link really leads, whatever it looks like: without the user before the @, in its real spelling."""
+    """Where a link really leads, whatever it looks like: without the user before the @, in its real
+    spelling."""
     if url.startswith("mailto:"):
         return ""
     host = url.split("://", 1)[-1].split("/")[0].split("?")[0].split("#")[0].rpartition("@")[2]
@@ -256,9 +303,11 @@ def host_of(url: str) -> str:
 
 def spelled_host(shown: str) -> str:
     """What a reader takes for the host."""
-    return "" if shown.startswith("mailto:") or "@" in shown and "/" not in shown else re.split(
-        "[/?#]", shown.split("://", 1)[-1]
-    )[0]
+    return (
+        ""
+        if shown.startswith("mailto:") or ("@" in shown and "/" not in shown)
+        else re.split("[/?#]", shown.split("://", 1)[-1])[0]
+    )
 
 
 def phone_links(text: str) -> Iterable[tuple[int, int, str, str]]:
@@ -271,7 +320,7 @@ def phone_links(text: str) -> Iterable[tuple[int, int, str, str]]:
                 yield match.start, match.end, f"tel:{number}", ""
 
 
-routes: list[Any] = []
+tasks = [recheck_heads]
 
 ui = template("""
 {% from "components.html" import icon, notice %}
@@ -341,4 +390,4 @@ ui = template("""
 {% macro refused(id, key, words) %}
 <div id="{{ id }}" data-key="{{ key }}" role="alert">{{ notice("error", words) }}</div>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -47,7 +47,7 @@ async def open_request(agent: int) -> RequestFacts | None:
             chat.id.as_alias("chat"),
             Reservation.queue.name.as_alias("queue"),
             Reservation.queue.answer_s.as_alias("answer_s"),
-            chat.subject.label.as_alias("subject"),
+            chat.subject.label.as_alias("subject"),  # type: ignore[union-attr]
             chat.visitor_name.as_alias("visitor"),
             chat.language.as_alias("language"),
             chat.page_url.as_alias("page"),
@@ -59,9 +59,10 @@ async def open_request(agent: int) -> RequestFacts | None:
         .where(Reservation.outcome == "")
         .first()
     )
-    return row and RequestFacts(
-        **{**row, "subject": json.loads(row["subject"] or "{}")}, question=await first_question(row["chat"])
-    )
+    if row is None:
+        return None
+    row["subject"] = json.loads(row["subject"] or "{}")
+    return RequestFacts(**row, question=await first_question(row["chat"]))
 
 
 async def first_question(chat: int) -> str:
@@ -140,4 +141,4 @@ ui = template("""
 {% macro too_late() %}
 {% call notice("info", _("This request is no longer available."), attrs={"role": "alert", "data-fades": true}) %}{% endcall %}
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -1,4 +1,5 @@
-"""Visit: what one visitor's window shows, region by region, for its first paint, every answer and every live update."""
+"""Visit: what one visitor's window shows, region by region, for its first paint, every answer and every live
+update."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,6 @@ from markupsafe import Markup
 from db.clock import now
 from db.tables import Chat, Participation, Readiness
 from features import messages, routing
-from features.access import Caller
 from layouts import swap, template
 
 SHOWN_AFTER_END_S = 120  # a page that comes back later than this starts afresh: it may be somebody else's
@@ -39,12 +39,12 @@ class Facts:
     place: int = 0  # while waiting: 1 is next
 
 
-async def facts_of(caller: Caller) -> Facts:
+async def facts_of(visitor: int | None) -> Facts:
     """Of the visitor's unended chat, or of the one that ended last."""
-    if caller.id is None:
+    if visitor is None:
         return Facts("none")
-    row = await Chat.select().where(Chat.visitor == caller.id).order_by(Chat.id, ascending=False).first()
-    if row is None or row["state"] == "ended" and not row["begun"] and row["ended_how"] == "hold_expired":
+    row = await Chat.select().where(Chat.visitor == visitor).order_by(Chat.id, ascending=False).first()
+    if row is None or (row["ended_how"] == "hold_expired" and not row["begun"]):
         return Facts("none")
     waiting, active = row["state"] == "waiting", row["state"] == "active"
     return Facts(
@@ -69,10 +69,10 @@ async def attending(chat: int) -> list[Attending]:
         .where(Participation.left_at.is_null())
         .order_by(Participation.id)
     )
-    here = await (
-        Readiness.select(Readiness.agent, Readiness.here).where(Readiness.agent.is_in([row["id"] for row in rows]))
-        if rows
-        else []
+    if not rows:
+        return []
+    here = await Readiness.select(Readiness.agent, Readiness.here).where(
+        Readiness.agent.is_in([row["id"] for row in rows])
     )
     line = {row["agent"]: row["here"] for row in here}
     return [Attending(row["name"], line.get(row["id"], False)) for row in rows]
@@ -169,4 +169,4 @@ ui = template("""
 {% macro typing(name="") %}
 <p class="typing" id="typing">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
 {% endmacro %}
-""")
+""")  # noqa: E501

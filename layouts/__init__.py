@@ -1,7 +1,7 @@
 """Turns the template at the foot of a feature module into pages and fragments, in the viewer's language.
 
-A template is a set of macros: `page` is the whole page, every other macro is a fragment that the page, an htmx
-response and a live update all share.
+A template is a set of macros: `page` is the whole page, every other macro is a fragment that the page, an
+htmx response and a live update all share.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ inline: dict[str, tuple[str, str]] = {}
 zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
 
 
-# ---- language --------------------------------------------------------------------------------------------------------
+# ---- language --------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def day(moment: datetime) -> str:
     return format_date(moment.astimezone(zone), "full", locale=LANGUAGES[language.get()])
 
 
-# ---- templates -------------------------------------------------------------------------------------------------------
+# ---- templates -------------------------------------------------------------------------------------------
 
 
 class FeatureLoader(BaseLoader):
@@ -109,7 +109,6 @@ env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-d
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
 env.globals["language"] = language.get
-env.globals["asset"] = lambda name: asset(name)
 env.globals["LANGUAGE_NAMES"] = NAMES
 
 
@@ -146,7 +145,10 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={hashlib.sha256((HERE.parent / 'static' / name).read_bytes()).hexdigest()[:10]}"
 
 
-# ---- answers ---------------------------------------------------------------------------------------------------------
+env.globals["asset"] = asset
+
+
+# ---- answers ---------------------------------------------------------------------------------------------
 
 
 def html(*fragments: str, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -1,4 +1,5 @@
-"""What a person reads when something cannot be done: a page, or a notice on the page that asked. Never a trace."""
+"""What a person reads when something cannot be done: a page, or a notice on the page that asked. Never a
+trace."""
 
 from typing import Any
 
@@ -34,7 +35,9 @@ def words_for(status: int) -> tuple[str, str]:
         case 413:
             return _("Too large"), _("What you sent is too large.")
         case 429:
-            return _("One moment please"), _("That was too often in a short time. Wait a moment and try again.")
+            return _("One moment please"), _(
+                "That was too often in a short time. Wait a moment and try again."
+            )
         case 400 | 422:
             return _("Not understood"), _("What was sent could not be read. Reload the page and try again.")
         case _:
