@@ -189,8 +189,7 @@ ui = template("""
 {% if code == "lunch" %}{{ _("Paused: lunch") }}
 {%- elif code == "meeting" %}{{ _("Paused: meeting") }}
 {%- elif code == "aftercare" %}{{ _("Paused: finishing up") }}
-{%- elif code == "break" %}{{ _("Paused: break") }}
-{%- elif code == "not_answered" %}{{ _("Paused: not answered") }}
+{%- elif code == "not_answered" %}{{ _("Not answered") }}
 {%- elif code == "connection_lost" %}{{ _("Paused: connection was lost") }}
 {%- else %}{{ _("Paused") }}{% endif %}
 {%- endmacro %}
