@@ -185,7 +185,7 @@ async def place(caller: Caller, facts: Facts) -> list[Markup]:
 
 def options(subjects: list[SubjectFacts]) -> list[tuple[int, str]]:
     """One without a place can still be chosen: then one waits."""
-    full = _("no place free right now")
+    full = _("not available right now")
     return [(each.id, each.label if each.green else f"{each.label} ({full})") for each in subjects]
 
 
