@@ -356,10 +356,12 @@ ui = template("""
 {% set time = line.at | clock_time %}
 {% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
 {% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
+{% elif line.kind == "returned" and side == "agent" %}{{ _("The conversation went back to the queue") }}
 {% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
 {% elif line.data.how == "by_agent" %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
 {% elif line.data.how == "by_visitor" and side == "visitor" %}{{ _("You ended the conversation at %(time)s", time=time) }}
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
+{% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}
 {% elif line.data.how == "visitor_gone" %}{{ _("Visitor gone") }} · {{ time }}
 {% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
 {% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
