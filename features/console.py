@@ -193,7 +193,7 @@ ui = template("""
 {% macro page(desk, person, standing, lines, chats, threads, request, cursor, now) %}
 {% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "console.js"], person.csrf) %}
 <a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
-<header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}" data-unread="{{ _("unread") }}">
+<header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}">
   <h1 class="wordmark">{{ icon("message-square-text") }}Balie</h1>
   {{ duty.lines(lines) }}
   <div class="topbar-end">
