@@ -320,7 +320,7 @@ ui = template("""
     {% elif not chat.visitor_here %}{{ status("grey", _("Visitor away")) }}
     {% else %}{{ status("green", _("Connected")) }}{% endif %}
     <span translate="no">{{ chat.queue }}</span>
-    <span title="{{ LANGUAGE_NAMES.get(chat.language, chat.language) }}">{{ chat.language | upper }}</span>
+    <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
     <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
   {% if chat.over %}
@@ -352,7 +352,7 @@ ui = template("""
     {% if chat.email %}{{ fact(_("E-mail"), chat.email, name=true) }}{% endif %}
     {% if chat.subject %}{{ fact(_("Subject"), chat.subject.get(language()) or chat.subject.values() | first) }}{% endif %}
     {{ fact(_("Queue"), chat.queue, name=true) }}
-    {{ fact(_("Language"), LANGUAGE_NAMES.get(chat.language, chat.language)) }}
+    {{ fact(_("Language"), chat.language | language_name) }}
     {% if chat.page %}{{ fact(_("Page"), chat.page_path, name=true) }}{% endif %}
     <div><dt>{{ _("Waited") }}</dt><dd><span class="timer" data-since="{{ chat.asked_at.isoformat() }}" data-to="{{ chat.joined_at.isoformat() }}"></span></dd></div>
     {% if chat.agents %}{{ fact(_("Present"), chat.agents | join(", "), name=true) }}{% endif %}

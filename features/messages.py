@@ -163,8 +163,8 @@ def problem_with(key: str, body: str) -> str | None:
         return _(
             "Your message is %(n)s characters long; at most %(limit)s fit. Nothing was cut: shorten it and send it again."  # noqa: E501
         ) % {
-            "n": len(body),
-            "limit": LENGTH,
+            "n": layouts.number(len(body)),
+            "limit": layouts.number(LENGTH),
         }
     if not KEY.fullmatch(key):
         return _("What was sent could not be read. Reload the page and try again.")

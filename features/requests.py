@@ -123,7 +123,7 @@ ui = template("""
     <dl class="facts">
       {{ fact(_("Queue"), request.queue, name=true) }}
       {% if request.subject %}{{ fact(_("Subject"), request.subject.get(language()) or request.subject.values() | first) }}{% endif %}
-      {{ fact(_("Language"), LANGUAGE_NAMES.get(request.language, request.language)) }}
+      {{ fact(_("Language"), request.language | language_name) }}
       <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
     </dl>
     <div class="time-left">

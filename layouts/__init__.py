@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from litestar import MediaType, Response
 from litestar.enums import RequestEncodingType
@@ -31,7 +33,6 @@ Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 HERE = Path(__file__).parent
 LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
-NAMES = {"nl": "Nederlands", "fr": "Français", "de": "Deutsch", "en": "English"}
 
 language: ContextVar[str] = ContextVar("language", default="nl")
 inline: dict[str, tuple[str, str]] = {}
@@ -85,6 +86,16 @@ def day(moment: datetime) -> str:
     return format_date(moment.astimezone(zone), "full", locale=LANGUAGES[language.get()])
 
 
+def number(n: int) -> str:
+    return format_decimal(n, locale=LANGUAGES[language.get()])
+
+
+def language_name(code: str) -> str:
+    """What the language being spoken calls this one, as a line of its own."""
+    name = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
+    return name[:1].upper() + name[1:]
+
+
 # ---- templates -------------------------------------------------------------------------------------------
 
 
@@ -108,8 +119,8 @@ env = Environment(
 env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
+env.filters["language_name"] = language_name
 env.globals["language"] = language.get
-env.globals["LANGUAGE_NAMES"] = NAMES
 
 
 class Template:
