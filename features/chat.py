@@ -29,7 +29,7 @@ from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessagePosted
 from features.routing import ChatChanged, LineMoved
 from features.visit import Facts
-from layouts import Form, html, language, speaking, swap, template
+from layouts import Form, best_language, html, language, speaking, swap, template
 
 PLACE_TOLD_S = 30  # a waiting visitor is told its place anew no more often than this
 
@@ -51,7 +51,7 @@ async def window(key: FromPath[str], lang: str = "") -> Response[str]:
     found = await widget.widget_by_key(key)
     if found is None:
         raise NotFoundException
-    with speaking(lang or found.language):
+    with speaking(best_language(lang, found.language)):
         page = ui.page(found, desk.facts.name)
     policy = widget.window_policy(found)
     return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})
