@@ -216,7 +216,7 @@ ui = template("""
 
 {% macro privacy(widget) %}
 {% if widget.privacy_text %}
-<p class="privacy">{{ widget.privacy_text }}
+<p class="privacy"><span lang="{{ widget.privacy_language }}">{{ widget.privacy_text }}</span>
   {% if widget.privacy_url %}<a href="{{ widget.privacy_url }}" target="_blank" rel="noopener">{{ _("Read how we handle your data") }}</a>{% endif %}</p>
 {% endif %}
 {% endmacro %}

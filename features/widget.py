@@ -71,12 +71,20 @@ class WidgetFacts:
         return in_words(self.privacy, self.language, {}).get("text", "")
 
     @property
+    def privacy_language(self) -> str:
+        return language_of(self.privacy, self.language)
+
+    @property
     def privacy_url(self) -> str:
         return in_words(self.privacy, self.language, {}).get("url", "")
 
     @property
     def card(self) -> Markup:
         return Markup(markdown.render(in_words(self.info_card, self.language, "")))  # noqa: S704 – no HTML comes through
+
+    @property
+    def card_language(self) -> str:
+        return language_of(self.info_card, self.language)
 
 
 @dataclass(frozen=True)
@@ -361,11 +369,12 @@ async def subjects(widget: int) -> list[SubjectFacts]:
 
 
 def in_words(said: Mapping[str, T], own_language: str, otherwise: T) -> T:
-    """In the language being spoken, else in the widget's own, else in any."""
-    for code in (language.get(), own_language, *said):
-        if found := said.get(code):
-            return found
-    return otherwise
+    return said.get(language_of(said, own_language)) or otherwise
+
+
+def language_of(said: Mapping[str, Any], own_language: str) -> str:
+    """The one being spoken, else the widget's own, else any in which there are words."""
+    return next((code for code in (language.get(), own_language, *said) if said.get(code)), own_language)
 
 
 def new_tab(
@@ -424,7 +433,7 @@ ui = template("""
     </table>
   </section>
   {% endif %}
-  <div class="prose">{{ widget.card }}</div>
+  <div class="prose" lang="{{ widget.card_language }}">{{ widget.card }}</div>
   {% if "112" not in widget.card %}
   <p class="way">{{ icon("siren") }}<span>{{ _("In an emergency, call 112.") }}</span></p>
   {% endif %}
