@@ -3,7 +3,7 @@
 
 const console_ = document.getElementById("console"); // absent on the pages before the work: sign-in, profile
 const csrf = () => document.getElementById("csrf")?.content ?? "";
-const headers = () => ({ "X-CSRF-Token": csrf() });
+const headers = () => ({ "X-CSRF-Token": csrf(), "X-Language": document.documentElement.lang });
 
 document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
 
