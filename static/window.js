@@ -130,7 +130,7 @@ function noticed() {
   const wasWriting = bar.contains(document.activeElement);
   if (now === "waiting" || now === "active") {
     tell("started");
-    save();
+    if (!framed) save();
     if (before === "forming" || before === "none") {
       dropForm();
       focusWhereItBelongs();
