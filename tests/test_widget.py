@@ -1,0 +1,312 @@
+"""The button's status, its script and the info card, as host pages and visitors get them."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from db.tables import Profile, Queue, Subject, Widget
+from features import widget
+from tests.conftest import Desk
+from tests.people import AgentClient
+from tests.streams import Stream, reading
+
+SOON_S = 2  # within which a button follows
+
+
+def news(stream: Stream) -> dict[str, Any]:
+    """All that a page with this stream knows by now."""
+    known: dict[str, Any] = {}
+    for event in stream.events:
+        known |= json.loads(event.data)
+    return known
+
+
+async def turns(stream: Stream, green: bool) -> None:
+    await stream.wait_for(lambda: news(stream)["green"] is green, SOON_S)
+
+
+@contextlib.asynccontextmanager
+async def looking(desk: Desk, key: str = "voorbeeld") -> AsyncIterator[Stream]:
+    """A host page with the button on it."""
+    async with reading(desk.nobody().client, f"/widget/{key}/status", lambda _event: None, {}) as stream:
+        await stream.wait_for("green")
+        yield stream
+
+
+async def at_work(desk: Desk, username: str = "an") -> AgentClient:
+    profile = await Profile.select(Profile.id).where(Profile.name == "Loket").first()
+    assert profile
+    return await desk.agent(username, profile["id"])
+
+
+async def lines(key: str, wanted: int) -> None:
+    await becomes(lambda: len(widget.boards[key].lines) == wanted)
+
+
+async def becomes(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not holds():  # noqa: ASYNC110 – nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widget, "REPEAT_S", 0.1)
+    monkeypatch.setattr(widget, "RECHECK_S", 0.1)
+
+
+# ---- green and blue --------------------------------------------------------------------------------------
+
+
+async def test_the_first_frame_says_everything(desk: Desk) -> None:
+    async with looking(desk) as stream:
+        first = json.loads(stream.events[0].data)
+    assert first["green"] is False
+    assert first["language"] == "nl"
+    assert first["info"] == ""
+    assert first["texts"].keys() == {"nl", "fr", "de", "en"}
+    assert first["texts"]["nl"]["green"] == "Chat met een medewerker"
+    assert first["texts"]["nl"]["info"] == "Chat niet beschikbaar, bekijk de infofiche"
+    assert first["texts"]["nl"]["back"] == "Terug naar uw gesprek"
+    assert first["texts"]["fr"]["green"] == "Discuter avec un agent"
+    assert first["texts"]["de"]["info"] == "Chat nicht verfügbar, zum Infoblatt"
+    assert first["texts"]["en"]["back"] == "Back to your conversation"
+
+
+async def test_the_button_follows_an_agent(desk: Desk) -> None:
+    an = await at_work(desk)
+    async with looking(desk) as stream, an.stream():
+        assert news(stream)["green"] is False, "an agent begins paused"
+        await an.ready()
+        await turns(stream, True)
+        await an.pause()
+        await turns(stream, False)
+        await an.ready()
+        await turns(stream, True)
+        await an.sign_out()
+        await turns(stream, False)
+    assert all("texts" not in event.data for event in stream.events[1:]), "later frames are short"
+
+
+async def test_the_button_is_blue_when_every_place_is_taken(desk: Desk) -> None:
+    an = await at_work(desk)
+    async with contextlib.AsyncExitStack() as stack:
+        stream = await stack.enter_async_context(looking(desk, "direct"))
+        await stack.enter_async_context(an.stream())
+        await an.ready()
+        await turns(stream, True)
+        for taken in range(3):
+            assert news(stream)["green"] is True, f"{taken} of 3 places are taken"
+            visitor = desk.visitor(widget="direct")
+            await visitor.open()
+            await visitor.press()
+            await stack.enter_async_context(visitor.stream())
+        await turns(stream, False)
+        await visitor.end()
+        await turns(stream, True)
+
+
+async def test_whoever_comes_later_is_told_how_it_stands(desk: Desk) -> None:
+    an = await at_work(desk)
+    async with an.stream():
+        await an.ready()
+        async with looking(desk) as stream:
+            assert json.loads(stream.events[0].data)["green"] is True
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_turn_that_nobody_told_of_is_found(desk: Desk) -> None:
+    async with looking(desk) as stream:
+        await Queue.update({Queue.green: True}, force=True)
+        await turns(stream, True)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_state_is_repeated_so_that_a_dead_line_is_noticed(desk: Desk) -> None:
+    async with looking(desk) as stream:
+        await stream.wait_for(lambda: len(stream.events) > 2)
+    assert {event.data for event in stream.events[1:]} == {'{"green":false}'}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_new_settings_reach_open_pages(desk: Desk) -> None:
+    async with looking(desk) as stream:
+        await Widget.update({Widget.info_url: "https://www.voorbeeld.be/contact"}).where(
+            Widget.key == "voorbeeld"
+        )
+        await stream.wait_for(lambda: news(stream)["info"] == "https://www.voorbeeld.be/contact")
+
+
+async def test_a_new_widget_needs_no_restart(desk: Desk) -> None:
+    made = Widget(key="nieuw", name="Nieuw", language="fr")
+    await made.save()
+    async with looking(desk, "nieuw") as stream:
+        assert news(stream)["language"] == "fr"
+        assert news(stream)["green"] is False
+
+
+async def test_an_unknown_key_is_said_to_be_unknown(desk: Desk) -> None:
+    answer = await desk.nobody().client.get("/widget/onbekend/status")
+    assert answer.status_code == 404
+    assert answer.text == "Er is geen widget met deze sleutel."
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+# ---- many pages ------------------------------------------------------------------------------------------
+
+
+async def raw(desk: Desk, key: str = "voorbeeld", **options: Any) -> asyncio.StreamWriter:
+    """A host page at the other end of a bare connection, which costs the test nothing but that."""
+    url = httpx.URL(desk.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port, **options)
+    writer.write(f"GET /widget/{key}/status HTTP/1.1\r\nHost: {url.netloc.decode()}\r\n\r\n".encode())
+    await reader.readuntil(b"}}}\n\n")
+    return writer
+
+
+async def test_a_page_that_looks_costs_one_task_and_no_more(desk: Desk) -> None:
+    before = len(asyncio.all_tasks())
+    pages = [await raw(desk) for _ in range(200)]
+    assert len(widget.boards["voorbeeld"].lines) == 200
+    assert len(asyncio.all_tasks()) - before <= 200
+    for page in pages:
+        page.close()
+    await lines("voorbeeld", 0)
+    await becomes(lambda: len(asyncio.all_tasks()) <= before)
+
+
+async def test_a_page_that_does_not_read_is_let_go_and_delays_nobody(desk: Desk) -> None:
+    stuck = await raw(desk, limit=10_000)
+    async with looking(desk) as stream:
+        await lines("voorbeeld", 2)
+        for _ in range(16):
+            widget.boards["voorbeeld"].tell(f": {'x' * 1_000_000}\n\n".encode())
+            seen = len(widget.boards["voorbeeld"].lines)
+            await asyncio.sleep(0.05)
+        assert seen == 1, "the one that reads is still there"
+        widget.boards["voorbeeld"].tell(b'data: {"green":true}\n\n')
+        await turns(stream, True)
+    stuck.close()
+
+
+async def test_a_stop_ends_the_streams(desk: Desk) -> None:
+    async with looking(desk) as stream:
+        widget.shut()
+        await stream.wait_for_end(SOON_S)
+
+
+# ---- the script ------------------------------------------------------------------------------------------
+
+
+async def test_the_script_is_for_any_site_and_asked_for_once(desk: Desk) -> None:
+    client = desk.nobody().client
+    answer = await client.get("/embed.js")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    again = await client.get("/embed.js", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert not again.content
+
+
+# ---- the info card ---------------------------------------------------------------------------------------
+
+
+async def card(desk: Desk, path: str = "/widget/voorbeeld/info", **headers: str) -> httpx.Response:
+    return await desk.nobody().client.get(path, headers=headers)
+
+
+async def write(markdown: str) -> None:
+    await Widget.update({Widget.info_card: json.dumps({"nl": markdown})}).where(Widget.key == "voorbeeld")
+
+
+async def test_the_card_says_todays_hours_and_other_ways(desk: Desk) -> None:
+    answer = await card(desk)
+    assert answer.status_code == 200
+    assert "Altijd open" in answer.text
+    assert "9:00 – 12:00, 13:00 – 17:00" in answer.text
+    assert '<a href="tel:+3221234567">02 123 45 67</a>' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("time_of_day", ["2026-03-14T10:00:00+01:00"], ids=["Saturday"])
+async def test_the_card_says_that_a_queue_is_closed_today(desk: Desk) -> None:
+    assert "Vandaag gesloten" in (await card(desk)).text
+
+
+@pytest.mark.parametrize(("code", "words"), [("fr", "Par téléphone"), ("de", "Vor Ort"), ("en", "In person")])
+async def test_the_card_speaks_the_persons_language(desk: Desk, code: str, words: str) -> None:
+    answer = await card(desk, f"/widget/voorbeeld/info?lang={code}")
+    assert words in answer.text
+    assert f'<html lang="{code}"' in answer.text
+
+
+async def test_a_card_in_one_language_is_better_than_none(desk: Desk) -> None:
+    await write("Bel ons.")
+    assert "Bel ons." in (await card(desk, "/widget/voorbeeld/info?lang=fr")).text
+
+
+async def test_the_card_runs_nothing_and_loads_nothing(desk: Desk) -> None:
+    await write(
+        "<script>alert(1)</script>\n\n<b onclick='alert(2)'>vet</b> ![x](https://elders.example/x.png)\n\n"
+        "[a](javascript:alert(3)) [b](data:text/html,x) [c](https://www.voorbeeld.be/)"
+    )
+    shown = (await card(desk)).text
+    content = shown[shown.index('<div class="prose">') :]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in content
+    assert not re.search(r"<(script|b|img)\b", content)
+    assert not re.search(r'href="(javascript|data):', content)
+    assert '<a href="https://www.voorbeeld.be/" target="_blank" rel="noopener">c</a>' in content
+
+
+async def test_the_emergency_number_is_never_missing(desk: Desk) -> None:
+    assert (await card(desk)).text.count(">112<") == 1
+    await write("Kom langs.")
+    assert "bel 112" in (await card(desk)).text
+
+
+async def test_a_card_elsewhere_is_led_to(desk: Desk) -> None:
+    elsewhere = "https://www.voorbeeld.be/contact"
+    await Widget.update({Widget.info_url: elsewhere}).where(Widget.key == "voorbeeld")
+    answer = await card(desk)
+    assert answer.is_redirect
+    assert answer.headers["location"] == elsewhere
+
+
+async def test_only_the_widgets_own_sites_may_frame_its_pages(desk: Desk) -> None:
+    origins = ["https://www.voorbeeld.be", "https://*.voorbeeld.be:8443", "*; script-src *", "https://a b"]
+    await Widget.update({Widget.origins: json.dumps(origins)}).where(Widget.key == "voorbeeld")
+    policy = (await card(desk)).headers["content-security-policy"]
+    assert policy.endswith("frame-ancestors 'self' https://www.voorbeeld.be https://*.voorbeeld.be:8443")
+    other = (await card(desk, "/widget/direct/info")).headers["content-security-policy"]
+    assert other.endswith("frame-ancestors 'self'")
+
+
+async def test_a_card_of_an_unknown_widget_is_a_clear_page(desk: Desk) -> None:
+    answer = await card(desk, "/widget/onbekend/info?lang=fr")
+    assert answer.status_code == 404
+    assert '<html lang="fr"' in answer.text
+    assert "Traceback" not in answer.text
+
+
+# ---- what other features ask -----------------------------------------------------------------------------
+
+
+async def test_subjects_in_order_with_their_light(desk: Desk) -> None:
+    found = await widget.widget_by_key("voorbeeld")
+    assert found
+    assert found.form == ["name", "email", "subject", "question"]
+    await Queue.update({Queue.green: True}).where(Queue.name == "Vergunningen")
+    await Subject.update({Subject.position: 5}).where(Subject.queue.name == "Algemeen")
+    listed = await widget.subjects(found.id)
+    assert [(subject.label, subject.green) for subject in listed] == [
+        ("Vergunningen", True),
+        ("Algemene vraag", False),
+    ]
+    assert await widget.widget_by_key("onbekend") is None
