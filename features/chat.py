@@ -17,7 +17,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 from sse_starlette import EventSourceResponse
@@ -47,7 +47,7 @@ class AgentTyped(live.Event, frozen=True):
 
 
 @get("/widget/{key:str}", guards=[public])
-async def window(key: FromPath[str], lang: str = "") -> Response[str]:
+async def window(key: FromPath[str], lang: FromQuery[str] = "") -> Response[str]:
     found = await widget.widget_by_key(key)
     if found is None:
         raise NotFoundException
@@ -163,7 +163,7 @@ class Window:
 
 
 @get("/chat/stream", guards=[visitor])
-async def follow(request: Request[Any, Any, Any], after: int = 0) -> EventSourceResponse:
+async def follow(request: Request[Any, Any, Any], after: FromQuery[int] = 0) -> EventSourceResponse:
     caller = visitor_of(request)
     facts = await visit.facts_of(caller.id)
     if facts.state == "none" or visit.past(facts):

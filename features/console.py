@@ -14,6 +14,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 from sse_starlette import EventSourceResponse
@@ -99,7 +100,7 @@ def cursor_of(threads: dict[int, list[Line]]) -> str:
 
 
 @get("/console/stream", guards=[may("chat")])
-async def follow(request: Request[Any, Any, Any], after: str = "") -> EventSourceResponse:
+async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") -> EventSourceResponse:
     person = agent_of(request)
     standing = await duty.duty_of(person.id)
     served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()

@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Request, Response, delete, post, put
 from litestar.exceptions import NotFoundException
+from litestar.params import FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 
@@ -78,7 +79,7 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
 
 
 @delete("/session", guards=[signed_in], status_code=200)
-async def sign_out(request: Request[Any, Any, Any], anyway: bool = False) -> Response[str]:
+async def sign_out(request: Request[Any, Any, Any], anyway: FromQuery[bool] = False) -> Response[str]:
     """Chats that are still running go back to the head of their queue, if the agent says so."""
     person = agent_of(request)
     running = await running_with(person.id)
