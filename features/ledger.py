@@ -42,6 +42,7 @@ CHAT = (
     "subject",
 )
 UNENDED = ("forming", "waiting", "active")
+UNREAD = object()
 
 
 class Overtaken(Exception):
@@ -59,7 +60,7 @@ class Changes:
     participations: list[Participation] = field(default_factory=list)
 
 
-# ---- reading ----------------------------------------------------------------------------------------------
+# ---- reading ---------------------------------------------------------------------------------------------
 
 
 async def load(moment: datetime) -> Desk:
@@ -144,7 +145,7 @@ async def begin_agent(desk: Desk, agent_id: int) -> Agent:
     return agent
 
 
-# ---- writing ----------------------------------------------------------------------------------------------
+# ---- writing ---------------------------------------------------------------------------------------------
 
 
 async def write(desk: Desk) -> Changes:
@@ -155,7 +156,8 @@ async def write(desk: Desk) -> Changes:
             changes.chats[chat.id] = set(row)
             table = tables.Chat
             await update(table, row, table.id == chat.id, table.state == chat.was["state"])
-        await write_refusals(chat)
+        if chat.refused != chat.was_refused:
+            await write_refusals(chat)
     for agent in desk.agents.values():
         if row := changed(agent, READINESS):
             changes.agents[agent.id] = set(row)
@@ -177,8 +179,8 @@ async def write(desk: Desk) -> Changes:
 
 def changed(thing: Any, names: Sequence[str]) -> Row:
     """The columns that are not as they were read; all of them of what is new."""
-    row = {name: getattr(thing, name) for name in names}
-    return {name: value for name, value in row.items() if name not in thing.was or thing.was[name] != value}
+    was = thing.was
+    return {name: value for name in names if (value := getattr(thing, name)) != was.get(name, UNREAD)}
 
 
 async def write_reservation(request: Reservation, row: Row) -> None:
@@ -203,8 +205,6 @@ async def write_participation(seat: Participation, row: Row) -> None:
 
 
 async def write_refusals(chat: Chat) -> None:
-    if chat.refused == chat.was_refused:
-        return
     table = tables.Refusal
     await table.delete().where(table.chat == chat.id)
     for agent, refusal in chat.refused.items():

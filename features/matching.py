@@ -23,7 +23,7 @@ CLOSED_S = 300  # after closing time a chat that has waited so long with nobody 
 Row = dict[str, Any]  # columns as they were read
 
 
-# ---- what there is: the columns that count here, and what belongs to them ---------------------------------
+# ---- what there is: the columns that count here, and what belongs to them --------------------------------
 
 
 @dataclass(eq=False, slots=True)
@@ -209,7 +209,8 @@ class Desk:
         """Per agent, all that takes a place: conversations, the open request, promises."""
         taken = Counter(request.agent for request in self.open_requests())
         for chat in self.chats.values():
-            taken.update(chat.agents.keys())
+            for agent_id in chat.agents:
+                taken[agent_id] += 1
             if chat.promised_to is not None:
                 taken[chat.promised_to] += 1
         return taken
