@@ -50,7 +50,6 @@ def create_app() -> Litestar:
         route_handlers=features.each("routes"),
         lifespan=[running],
         exception_handlers={HTTPException: problems.answer, Exception: problems.answer},
-        middleware=[dressed],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=1_000_000,
@@ -79,7 +78,7 @@ async def running(app: Litestar) -> AsyncIterator[None]:
 
 def dressed(app: ASGIApp) -> ASGIApp:
     """Every answer carries the policy, unless it brings one of its own; every text speaks the request's
-    language."""
+    language. Around the whole application: what has no route gets an answer too."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -112,7 +111,7 @@ class Server(uvicorn.Server):
 def server(app: Litestar, **options: Any) -> Server:
     return Server(
         uvicorn.Config(
-            app,
+            dressed(app),
             host=settings.host,
             port=settings.port,
             log_config=None,
