@@ -92,7 +92,7 @@ def number(n: int) -> str:
 
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
-    name = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
+    name: str = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
     return name[:1].upper() + name[1:]
 
 
