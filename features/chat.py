@@ -125,9 +125,14 @@ async def end(request: Request[Any, Any, Any]) -> Response[str]:
 
 async def started(caller: Caller) -> dict[str, Any]:
     """The visitor's newest chat, whether or not it has ended since."""
-    row = caller.id is not None and await Chat.select(Chat.id, Chat.visitor_name).where(
-        Chat.visitor == caller.id
-    ).where(Chat.state != "forming").order_by(Chat.id, ascending=False).first()
+    row = (
+        caller.id is not None
+        and await Chat.select(Chat.id, Chat.visitor_name)
+        .where(Chat.visitor == caller.id)
+        .where(Chat.state != "forming")
+        .order_by(Chat.id, ascending=False)
+        .first()
+    )
     if not row:
         raise NotFoundException
     return row

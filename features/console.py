@@ -73,7 +73,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
         return html(ui.no_chat_page(person), status_code=403)
     standing = await duty.duty_of(person.id)
     if standing.profile is None:
-        return html(duty.ui.page(person, await profiles.choosable(person.id), person.csrf))
+        return html(duty.ui.page(person, await profiles.choosable(person.id), None))
     open_ones = await conversations.conversations_of(person.id)
     threads = {chat.id: await messages.thread(chat.id) for chat in open_ones}
     return html(
@@ -152,7 +152,7 @@ async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     threads = {chat.id: await messages.thread(chat.id) for chat in open_ones if chat.id not in viewer.seen}
     request = await requests.open_request(viewer.person.id)
     drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap(
-        "#panels", ui.panels(open_ones, threads, request)
+        "#panels", ui.panels(open_ones, threads, request, await duty.duty_of(viewer.person.id))
     )
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
     follow_only(viewer, open_ones, threads)
@@ -184,7 +184,7 @@ tasks = [recheck_sessions]
 
 ui = template("""
 {% from "base.html" import document, plain %}
-{% from "components.html" import button, dialog, empty, icon, icon_button, menu, notice, status %}
+{% from "components.html" import button, icon, menu, status %}
 {% import "access" as access %}
 {% import "conversations" as conversations %}
 {% import "duty" as duty %}
@@ -195,27 +195,30 @@ ui = template("""
 {% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "console.js"], person.csrf) %}
 <a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
 <header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}">
-  <h1 class="wordmark">{{ icon("message-square-text") }}Balie</h1>
+  <h1 class="wordmark">{{ icon("messages-square") }}Balie</h1>
   {{ duty.lines(lines) }}
   <div class="topbar-end">
     <div id="line-state" role="status"><span class="when-up visually-hidden">{{ _("Connected") }}</span><span class="when-down">{{ status("red", _("Not connected")) }}</span></div>
-    {{ duty.me(person, standing) }}
     <button type="button" class="button quiet attention" id="sound-hint" data-act="test-sound" hidden>{{ icon("volume-x") }}<span>{{ _("Sound is blocked: press here") }}</span></button>
-    {% call menu("settings", icon("volume-2") ~ _("Sound"), "quiet") %}
-    <p class="menu-title" id="sound-blocked" hidden>{{ _("Your browser blocks sound until you press something on this page.") }}</p>
-    <button type="button" class="menu-item" data-act="mute-requests" aria-pressed="true" data-live="mute-requests">{{ _("Sound for requests") }}</button>
-    <button type="button" class="menu-item" data-act="mute-messages" aria-pressed="true" data-live="mute-messages">{{ _("Sound for messages") }}</button>
-    <button type="button" class="menu-item" data-act="test-sound">{{ _("Test sound") }}</button>
-    <button type="button" class="menu-item" data-act="notify">{{ _("Allow desktop notifications") }}</button>
+    {% call menu("sound-menu", icon("volume-2") ~ _("Sound")) %}
+    {{ sound("mute-messages", "message-square", _("For a message")) }}
+    {{ sound("mute-requests", "bell", _("For a chat request")) }}
+    <hr class="menu-line">
+    <button type="button" class="menu-item" data-act="test-sound">{{ icon("play") }}{{ _("Test sound") }}</button>
+    <button type="button" class="menu-item" data-act="notify">{{ icon("monitor") }}{{ _("Allow desktop notifications") }}</button>
     {% endcall %}
-    {% call menu("person", Markup_name(person, standing), "quiet") %}
-    <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ _("Sign out") }}</button>
+    {% call menu("person-menu", icon("user") ~ who(person)) %}
+    <p class="menu-title">{{ _("Profile") }} <span translate="no">{{ standing.profile.name }}</span> · {{ ngettext("%(num)s chat at a time", "%(num)s chats at a time", standing.profile.places) }}</p>
+    <a class="menu-item" href="/session/profile">{{ icon("users") }}{{ _("Choose another profile") }}</a>
+    <hr class="menu-line">
+    <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
     {% endcall %}
+    {{ duty.me(person, standing) }}
   </div>
 </header>
 <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
 {{ tabs(chats, request) }}
-{{ panels(chats, threads, request) }}
+{{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
 <div id="stream" hx-sse:connect="/console/stream?after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
@@ -226,22 +229,24 @@ ui = template("""
 {% endcall %}
 {% endmacro %}
 
-{% macro Markup_name(person, standing) %}<span translate="no">{{ person.name }}</span> · <span translate="no">{{ standing.profile.name }}</span>{% endmacro %}
+{% macro who(person) %}<span translate="no">{{ person.name }}</span>{% endmacro %}
+
+{% macro sound(act, sign, words) %}
+<button type="button" class="menu-item" data-act="{{ act }}" aria-pressed="true">{{ icon(sign) }}{{ words }}<span class="push">{{ icon("check") }}</span></button>
+{% endmacro %}
 
 {% macro tabs(chats, request) %}
-<div class="tabs" id="tabs" role="tablist" aria-label="{{ _("Conversations") }}">
+<div class="tabs" id="tabs"{% if chats or request %} role="tablist" aria-label="{{ _("Conversations") }}"{% endif %}>
   {% for chat in chats %}{{ conversations.tab(chat) }}{% endfor %}
   {% if request %}{{ requests.tab(request) }}{% endif %}
 </div>
 {% endmacro %}
 
-{% macro panels(chats, threads, request) %}
+{% macro panels(chats, threads, request, standing) %}
 <main class="panels" id="panels">
   {% for chat in chats %}{{ conversations.pane(chat, threads.get(chat.id, [])) }}{% endfor %}
   {% if request %}{{ requests.pane(request) }}{% endif %}
-  <section class="panel" id="pane-none">
-    {{ empty(_("No conversations yet"), _("A chat request opens here in a tab of its own, as soon as somebody asks for a chat and you are available."), "inbox") }}
-  </section>
+  {{ duty.nothing(standing) }}
 </main>
 {% endmacro %}
 

@@ -244,9 +244,9 @@ async def redraw_head(viewer: Any, event: ChatChanged) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
-    return swap(f"#head-{event.chat}", ui.head(found[0])) + swap(
-        f"#details-{event.chat}", ui.details(found[0])
-    )
+    regions = {"head": ui.head, "details": ui.details, "closed": ui.closed}
+    drawn = (swap(f"#{name}-{event.chat}", macro(found[0])) for name, macro in regions.items())
+    return Markup("").join(drawn)
 
 
 @live.on(MessagePosted, page="console")
@@ -286,8 +286,8 @@ ui = template("""
   <span class="tab-top"><span class="tab-name" translate="no">{{ chat.visitor or _("Visitor") }}</span>
     {% if chat.unread %}{{ badge(chat.unread, ngettext("%(num)s unread message", "%(num)s unread messages", chat.unread)) }}{% endif %}</span>
   <span class="tab-state">
-    {% if chat.over %}{{ icon("circle-check") }}{{ _("Ended") }}
-    {% elif not chat.visitor_here %}{{ _("Away") }} <span class="timer" data-since="{{ chat.visitor_gone_at.isoformat() }}"></span>
+    {% if chat.over %}{{ icon("check") }}{{ _("Ended") }}
+    {% elif not chat.visitor_here %}{{ icon("wifi-off") }}{{ _("Away") }} <span class="timer" data-since="{{ chat.visitor_gone_at.isoformat() }}"></span>
     {% elif chat.unanswered_since %}{{ icon("clock") }}<span class="visually-hidden">{{ _("Waiting for an answer for") }}</span> <span class="timer" data-since="{{ chat.unanswered_since.isoformat() }}" data-late="120" data-very-late="300"></span>
     {% else %}{{ chat.queue }}{% endif %}
   </span>
@@ -307,6 +307,7 @@ ui = template("""
     {{ typing(chat.id) }}
     <div id="refused-{{ chat.id }}"></div>
     {{ textbar(chat) }}
+    {{ closed(chat) }}
   </div>
   {{ details(chat) }}
 </section>
@@ -344,9 +345,19 @@ ui = template("""
 </form>
 {% endmacro %}
 
+{# It is over: the text bar gives way to what is left to do. #}
+{% macro closed(chat) %}
+<div id="closed-{{ chat.id }}"{% if chat.over %} class="chat-closed"{% endif %}>
+  {% if chat.over %}
+  <p>{{ _("This conversation has ended.") }}</p>
+  {{ button(_("Close tab"), "secondary", "x", attrs={"hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
+  {% endif %}
+</div>
+{% endmacro %}
+
 {% macro details(chat) %}
-<aside class="details" id="details-{{ chat.id }}" aria-label="{{ _("Chat details") }}">
-  <h3>{{ _("Chat details") }}</h3>
+<aside class="details" id="details-{{ chat.id }}" aria-labelledby="details-title-{{ chat.id }}" tabindex="0">
+  <h3 id="details-title-{{ chat.id }}">{{ _("Chat details") }}</h3>
   <dl class="facts aside">
     {{ fact(_("Name"), chat.visitor or _("No name given"), name=true) }}
     {% if chat.email %}{{ fact(_("E-mail"), chat.email, name=true) }}{% endif %}

@@ -8,7 +8,7 @@ DELETE /session           sign out; with chats open the page asks first
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, Response, delete, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 from markupsafe import Markup
@@ -51,14 +51,21 @@ class Choice(Struct):
     profile: int = 0
 
 
+@get("/session/profile", guards=[may("chat")])
+async def other_profile(request: Request[Any, Any, Any]) -> Response[str]:
+    person = agent_of(request)
+    standing = await duty_of(person.id)
+    return html(ui.page(person, await profiles.choosable(person.id), standing.profile))
+
+
 @post("/session/profile", guards=[may("chat")], status_code=200)
 async def choose_profile(request: Request[Any, Any, Any], data: Form[Choice]) -> Response[str]:
     person = agent_of(request)
     offered = await profiles.choosable(person.id)
     if data.profile not in [profile.id for profile in offered]:
-        return html(ui.profile_form(offered, {"profile": _("Choose one of your profiles.")}), status_code=422)
-    duty = await duty_of(person.id)
-    await (routing.login if duty.profile is None else routing.switch)(person.id, data.profile)
+        errors = {"profile": _("Choose one of your profiles.")}
+        return html(ui.profile_form(offered, None, errors), status_code=422)
+    await routing.login(person.id, data.profile)
     return html(headers={"HX-Redirect": "/console"})
 
 
@@ -75,7 +82,8 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
         await routing.pause(person.id, data.state)
     else:
         raise NotFoundException
-    return html(swap("#me", ui.me(person, await duty_of(person.id))))
+    standing = await duty_of(person.id)
+    return html(swap("#me", ui.me(person, standing)), swap("#pane-none", ui.nothing(standing)))
 
 
 @delete("/session", guards=[signed_in], status_code=200)
@@ -108,7 +116,8 @@ async def running_with(agent: int) -> list[str]:
 
 @live.on(live.Connected, ReadinessChanged, page="console")
 async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
-    return swap("#me", ui.me(viewer.person, await duty_of(viewer.person.id)))
+    standing = await duty_of(viewer.person.id)
+    return swap("#me", ui.me(viewer.person, standing)) + swap("#pane-none", ui.nothing(standing))
 
 
 @live.on(live.Connected, LineMoved, page="console")
@@ -133,30 +142,31 @@ async def lines_of(agent: int) -> list[Line]:
     return [Line(each.name, waiting.get(each.queue, 0), each.queue in open_ones) for each in profile.queues]
 
 
-routes = [choose_profile, set_readiness, sign_out]
+routes = [other_profile, choose_profile, set_readiness, sign_out]
 
 ui = template("""
 {% from "base.html" import plain %}
-{% from "components.html" import badge, button, choice_field, dot, icon, menu, notice, status %}
+{% from "components.html" import badge, button, choice_field, dot, empty, menu, notice, status %}
 
-{% macro page(person, profiles, csrf) %}
-{% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], csrf) %}
+{% macro page(person, profiles, current) %}
+{% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
-{{ profile_form(profiles) }}
+{{ profile_form(profiles, current) }}
 {% endcall %}
 {% endmacro %}
 
-{% macro profile_form(profiles, errors={}) %}
+{% macro profile_form(profiles, current, errors={}) %}
 <form id="profile-form" class="stack" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
   {% for profile in profiles %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}
-  {{ choice_field(_("Profile"), "profile", options, profiles[0].id, errors) }}
+  {{ choice_field(_("Profile"), "profile", options, (current or profiles[0]).id, errors) }}
   {{ button(_("Start"), "primary", type="submit", attrs={"class": "large fill"}) }}
   {% else %}
   {% call notice("warning", _("You have no profile yet. Ask your administrator for one.")) %}{% endcall %}
   {% endif %}
-  {{ button(_("Sign out"), "quiet", attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
+  {% if current %}{{ button(_("Back to the console"), "quiet", attrs={"href": "/console"}) }}
+  {% else %}{{ button(_("Sign out"), "quiet", attrs={"hx-delete": "/session", "hx-swap": "none"}) }}{% endif %}
 </form>
 {% endmacro %}
 
@@ -165,33 +175,58 @@ ui = template("""
 {%- else %}{{ _("Your profile contains no chat queues; you receive no chat requests.") }}{% endif %}
 {%- endmacro %}
 
-{# Name, profile, and whether new chats are welcome. #}
+{# Whether new chats are welcome. Paused, "Available" is one press away. #}
 {% macro me(person, duty) %}
-<div class="readiness" id="me">
+<div class="readiness{% if not duty.ready %} paused{% endif %}" id="me">
   {% if not duty.profile or not duty.profile.queues %}
-  {{ notice("warning", _("Your profile contains no chat queues; you receive no chat requests.")) }}
+  {{ status("grey", _("No chat requests")) }}
   {% elif duty.ready %}
-  {% call menu("readiness", dot("green") ~ _("Available"), "secondary") %}{{ wishes(duty) }}{% endcall %}
+  {% call menu("readiness", dot("green") ~ _("Available")) %}{{ wishes(duty) }}{% endcall %}
   {% else %}
-  {{ button(_("Available"), "available", attrs={"hx-put": "/readiness", "hx-vals": '{"state": "ready"}', "hx-swap": "none"}) }}
-  {% call menu("readiness", dot("amber") ~ reason(duty.reason), "secondary") %}{{ wishes(duty) }}{% endcall %}
+  {{ available() }}
+  {% call menu("readiness", dot("grey") ~ reason(duty.reason), "secondary") %}{{ wishes(duty) }}{% endcall %}
   {% endif %}
 </div>
 {% endmacro %}
 
+{% macro available() %}
+{{ button(_("Available"), "available", attrs={"hx-put": "/readiness", "hx-vals": '{"state": "ready"}', "hx-swap": "none"}) }}
+{% endmacro %}
+
 {% macro wishes(duty) %}
-{% for wish in ["ready", "break", "lunch", "meeting", "aftercare"] %}
-<button type="button" class="menu-item" hx-put="/readiness" hx-vals='{"state": "{{ wish }}"}' hx-swap="none"
-        popovertarget="readiness" popovertargetaction="hide"{% if (duty.ready and wish == "ready") or duty.reason == wish %} aria-current="true"{% endif %}>{{ _("Available") if wish == "ready" else reason(wish) }}</button>
-{% endfor %}
+{{ wish("ready", "green", _("Available"), duty.ready) }}
+<p class="menu-title">{{ _("Paused") }}</p>
+{% for code in ["break", "lunch", "meeting", "aftercare"] %}{{ wish(code, "grey", reason(code), duty.reason == code) }}{% endfor %}
+{% endmacro %}
+
+{% macro wish(state, colour, words, current) %}
+<button type="button" class="menu-item" hx-put="/readiness" hx-vals='{"state": "{{ state }}"}' hx-swap="none"
+        popovertarget="readiness" popovertargetaction="hide"{% if current %} aria-current="true"{% endif %}>{{ dot(colour) }}{{ words }}</button>
+{% endmacro %}
+
+{# What stands where no conversation does: why nothing comes, or how it will. #}
+{% macro nothing(duty) %}
+<section class="panel" id="pane-none">
+  {% if not duty.profile or not duty.profile.queues %}
+  {% call empty(_("No chat requests"), _("Your profile contains no chat queues; you receive no chat requests."), "ban") %}{{ button(_("Choose another profile"), attrs={"href": "/session/profile"}) }}{% endcall %}
+  {% elif duty.ready %}
+  {% call empty(_("No conversations"), _("A new chat request appears here by itself as a tab, with a sound."), "messages-square") %}{{ button(_("Test sound"), "secondary", "volume-2", attrs={"data-act": "test-sound"}) }}{% endcall %}
+  {% elif duty.reason == "not_answered" %}
+  {% call empty(_("You receive no chat requests"), _("You were paused because a request was not answered. Once you are available again, the next one appears here."), "pause") %}{{ available() }}{% endcall %}
+  {% elif duty.reason == "connection_lost" %}
+  {% call empty(_("You receive no chat requests"), _("You were paused because the connection was lost for a while. Once you are available again, the next one appears here."), "pause") %}{{ available() }}{% endcall %}
+  {% else %}
+  {% call empty(_("You receive no chat requests"), _("You are paused. Once you are available, requests appear here."), "pause") %}{{ available() }}{% endcall %}
+  {% endif %}
+</section>
 {% endmacro %}
 
 {% macro reason(code) -%}
-{% if code == "lunch" %}{{ _("Paused: lunch") }}
-{%- elif code == "meeting" %}{{ _("Paused: meeting") }}
-{%- elif code == "aftercare" %}{{ _("Paused: finishing up") }}
+{% if code == "lunch" %}{{ _("Lunch") }}
+{%- elif code == "meeting" %}{{ _("Meeting") }}
+{%- elif code == "aftercare" %}{{ _("Finishing up") }}
 {%- elif code == "not_answered" %}{{ _("Not answered") }}
-{%- elif code == "connection_lost" %}{{ _("Paused: connection was lost") }}
+{%- elif code == "connection_lost" %}{{ _("Connection lost") }}
 {%- else %}{{ _("Paused") }}{% endif %}
 {%- endmacro %}
 

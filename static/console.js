@@ -13,6 +13,7 @@ const tabs = () => all("#tabs [role=tab]");
 const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
 let wanted = null; // a tab that is on its way
 let last = null;
+let lastPlace = 0;
 
 function select(tab, focus = false) {
   for (const each of tabs()) {
@@ -22,6 +23,7 @@ function select(tab, focus = false) {
   }
   for (const panel of all("#panels > .panel")) panel.toggleAttribute("data-live", panel.id === (tab?.getAttribute("aria-controls") ?? "pane-none"));
   last = tab?.id ?? null;
+  if (tab) lastPlace = tabs().indexOf(tab);
   if (focus && tab) tab.focus();
   tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
   const thread = document.querySelector(".panel[data-live] .thread");
@@ -41,7 +43,7 @@ function reselect() {
     return writeIn(asked);
   }
   const same = last && document.getElementById(last);
-  select(same || tabs()[0]);
+  select(same || tabs()[Math.min(lastPlace, tabs().length - 1)]);
 }
 
 function writeIn(tab) {
