@@ -2,8 +2,8 @@
 
     python -m tests.catalogues
 
-brings layouts/locales/*.po up to date with what the code says: new texts come in, to be translated; those that nobody
-says any more go out. tests/test_languages.py tells what is missing.
+brings layouts/locales/*.po up to date with what the code says: new texts come in, to be translated; those
+that nobody says any more go out. tests/test_languages.py tells what is missing.
 """
 
 import ast
@@ -34,7 +34,11 @@ def main() -> None:
                 message.string = message.id
         path.write_bytes(written(catalogue))
         untranslated = [message.id for message in catalogue if not all(words_of(message))]
-        print(f"{language}: {len(catalogue)} texts, {len(untranslated)} to be translated", *untranslated, sep="\n  ")
+        print(
+            f"{language}: {len(catalogue)} texts, {len(untranslated)} to be translated",
+            *untranslated,
+            sep="\n  ",
+        )
 
 
 def read(language: str) -> Catalog:
@@ -59,7 +63,7 @@ def words_of(message: Message, said: Any = None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
 
 
-# ---- what the code says ----------------------------------------------------------------------------------------------
+# ---- what the code says ----------------------------------------------------------------------------------
 
 
 def used() -> Catalog:
@@ -79,7 +83,7 @@ def sources() -> list[Path]:
 
 
 def texts_of(path: Path) -> Iterator[tuple[Any, str]]:
-    """A file, or the module and each of the templates inside it, padded so that lines have the module's numbers."""
+    """A template; or a module and each template inside it, padded so that its lines keep their numbers."""
     source = path.read_text()
     if path.suffix == ".html":
         yield in_template, source
