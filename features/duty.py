@@ -195,7 +195,7 @@ ui = template("""
 
 {% macro wishes(duty) %}
 {{ wish("ready", "green", _("Available"), duty.ready) }}
-<p class="menu-title">{{ _("Paused") }}</p>
+<p class="menu-title">{{ _("Pause") }}</p>
 {% for code in ["break", "lunch", "meeting", "aftercare"] %}{{ wish(code, "grey", reason(code), duty.reason == code) }}{% endfor %}
 {% endmacro %}
 
@@ -214,7 +214,7 @@ ui = template("""
   {% elif duty.reason == "not_answered" %}
   {% call empty(_("You receive no chat requests"), _("You were paused because a request was not answered. Once you are available again, the next one appears here."), "pause") %}{{ available() }}{% endcall %}
   {% elif duty.reason == "connection_lost" %}
-  {% call empty(_("You receive no chat requests"), _("You were paused because the connection was lost for a while. Once you are available again, the next one appears here."), "pause") %}{{ available() }}{% endcall %}
+  {% call empty(_("You receive no chat requests"), _("You were paused because the connection was lost for a while. Once you are available again, the next request appears here."), "pause") %}{{ available() }}{% endcall %}
   {% else %}
   {% call empty(_("You receive no chat requests"), _("You are paused. Once you are available, requests appear here."), "pause") %}{{ available() }}{% endcall %}
   {% endif %}
