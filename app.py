@@ -187,8 +187,9 @@ async def prepare() -> None:
             ]
         else:
             await example_desk.empty(settings.desk_name)
-            for line in features.each("welcome"):
-                lines += await line(settings.url)
+            lines += [f"  the console  {settings.url}/console"]
+            for say in features.each("welcome"):
+                lines += await say(settings.url)
         print("\n".join(lines), flush=True)
     finally:
         await db.disconnect()

@@ -1,7 +1,7 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; and `stops`, called when the server is asked to end.
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; and `welcome`, lines for the terminal.
 """
 
 from types import ModuleType
@@ -10,6 +10,7 @@ from typing import Any
 from db.settings import settings
 from features import (
     access,
+    alerts,
     arrival,
     assets,
     chat,
@@ -20,6 +21,7 @@ from features import (
     duty,
     health,
     hours,
+    ledger,
     live,
     matching,
     messages,
@@ -42,6 +44,7 @@ ALL: tuple[ModuleType, ...] = (
     profiles,
     presence,
     matching,
+    ledger,
     routing,
     widget,
     messages,
@@ -49,6 +52,7 @@ ALL: tuple[ModuleType, ...] = (
     arrival,
     chat,
     duty,
+    alerts,
     requests,
     conversations,
     console,

@@ -334,6 +334,12 @@ async def first_admin_link() -> str | None:
     return f"/first-admin/{token}"
 
 
+async def say_first_admin_link(url: str) -> list[str]:
+    """For whoever starts an empty desk, on the terminal."""
+    path = await first_admin_link()
+    return [f"  make the first administrator (once, within a day):  {url}{path}"] if path else []
+
+
 @get("/first-admin/{token:str}", guards=[public])
 async def first_admin(token: FromPath[str]) -> Response[str]:
     await open_link(token)
@@ -407,6 +413,7 @@ async def still_open(sessions: Iterable[int]) -> set[int]:
 
 
 routes = [sign_in, first_admin, make_first_admin]
+welcome = [say_first_admin_link]
 
 ui = template("""
 {% from "base.html" import plain %}

@@ -21,7 +21,7 @@ from sse_starlette import EventSourceResponse
 
 import layouts
 from db.clock import now
-from features import access, conversations, desk, duty, live, messages, presence, profiles, requests
+from features import access, alerts, conversations, desk, duty, live, messages, presence, profiles, requests
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import Conversation, ConversationRead
 from features.messages import Line, MessagePosted
@@ -50,7 +50,9 @@ class Console:
         return ";".join(f"{chat}:{seq}" for chat, seq in sorted(self.seen.items()))
 
     def topics(self) -> Iterable[str]:
-        own = f"agent:{self.person.id}", "desk"
+        own = [f"agent:{self.person.id}"]
+        if "supervise" in self.person.permissions:
+            own.append(alerts.TOPIC)
         return *own, *(f"queue:{queue}" for queue in self.queues), *(f"chat:{chat}" for chat in self.seen)
 
     async def opened(self) -> None:

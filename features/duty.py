@@ -160,7 +160,7 @@ ui = template("""
   {% if profiles %}
   {% set options = [] %}
   {% for profile in profiles %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}
-  {{ choice_field(_("Profile"), "profile", options, (current or profiles[0]).id, errors) }}
+  {{ choice_field(_("Profile"), "profile", options, (current or profiles | selectattr("queues") | first | default(profiles[0], true)).id, errors) }}
   {{ button(_("Start"), "primary", type="submit", attrs={"class": "large fill"}) }}
   {% else %}
   {% call notice("warning", _("You have no profile yet. Ask your administrator for one.")) %}{% endcall %}
@@ -181,7 +181,7 @@ ui = template("""
   {% if not duty.profile or not duty.profile.queues %}
   {{ status("grey", _("No chat requests")) }}
   {% elif duty.ready %}
-  {% call menu("readiness", dot("green") ~ _("Available")) %}{{ wishes(duty) }}{% endcall %}
+  {% call menu("readiness", dot("green") ~ _("Available"), "secondary") %}{{ wishes(duty) }}{% endcall %}
   {% else %}
   {{ available() }}
   {% call menu("readiness", dot("grey") ~ reason(duty.reason), "secondary") %}{{ wishes(duty) }}{% endcall %}

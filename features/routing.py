@@ -31,7 +31,7 @@ HOLDS_PER_ADDRESS = 2
 UNSEEN = {"gone_at", "visitor_gone_at", "idle_since_at", "hold_until_at", "address_hash", "alone_since_at"}
 
 
-# ---- events -----------------------------------------------------------------------------------------------
+# ---- events ----------------------------------------------------------------------------------------------
 
 
 class ChatChanged(live.Event, frozen=True):
@@ -109,7 +109,7 @@ def told(*whats: str) -> Callable[[Told], Told]:
     return register
 
 
-# ---- the visitor's verbs ----------------------------------------------------------------------------------
+# ---- the visitor's verbs ---------------------------------------------------------------------------------
 
 
 async def press(
@@ -250,7 +250,7 @@ async def see_visitor(chat: Chat) -> None:
     await presence.expected(chat_id=chat.id)
 
 
-# ---- the agent's verbs ------------------------------------------------------------------------------------
+# ---- the agent's verbs -----------------------------------------------------------------------------------
 
 
 async def login(agent_id: int, profile_id: int) -> None:
@@ -384,7 +384,7 @@ async def leave(agent_id: int, chat_id: int, requeue: bool = False) -> bool:
         return True
 
 
-# ---- time, and the server itself --------------------------------------------------------------------------
+# ---- time, and the server itself -------------------------------------------------------------------------
 
 
 async def settle() -> None:
@@ -481,7 +481,7 @@ async def heed(whose: presence.Whose, is_live: bool) -> None:
         await (back_visitor if is_live else lose_visitor)(whose.chat)
 
 
-# ---- facts for pages --------------------------------------------------------------------------------------
+# ---- facts for pages -------------------------------------------------------------------------------------
 
 
 async def outlook(chat_id: int) -> str:
@@ -507,7 +507,7 @@ async def is_green(queue_id: int) -> bool:
     return bool(row and row["green"])
 
 
-# ---- one verb ---------------------------------------------------------------------------------------------
+# ---- one verb --------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager

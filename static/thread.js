@@ -265,6 +265,19 @@ function putBack(form, text) {
   changed(form);
 }
 
+// ---- what passes by itself ---------------------------------------------------------------------------------------------
+
+// A notice that says something went by, such as a request that came too late.
+document.addEventListener("htmx:after:swap", () => {
+  for (const notice of all("[data-fades]:not([data-fading])")) {
+    notice.dataset.fading = "";
+    setTimeout(() => notice.remove(), 10_000);
+  }
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-dismiss]")) event.target.closest(".notice").remove();
+});
+
 // "An is typing…" lasts as long as somebody goes on.
 new MutationObserver((changes) => {
   for (const region of new Set(changes.map(({ target }) => (target.closest ? target : target.parentElement)?.closest(".typing")))) {
