@@ -26,7 +26,7 @@ import db
 import features
 import layouts
 from db import example_desk
-from db.settings import settings
+from db.settings import BadSetting, settings
 from layouts import problems
 
 POLICY = (
@@ -151,7 +151,11 @@ def main(arguments: list[str] | None = None) -> int:
     given_settings = {
         name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None
     }
-    settings.load(os.environ, demo=given.command == "demo", **given_settings)
+    try:
+        settings.load(os.environ, demo=given.command == "demo", **given_settings)
+    except BadSetting as error:
+        print(f"balie: {error}", file=sys.stderr)
+        return 2
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     asyncio.run(prepare())

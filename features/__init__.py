@@ -1,7 +1,8 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; and `welcome`, lines for the terminal.
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; and `welcome`,
+lines for the terminal.
 """
 
 from types import ModuleType
