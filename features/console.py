@@ -219,7 +219,7 @@ ui = template("""
   </div>
 </header>
 <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
-{{ tabs(chats, request) }}
+<nav>{{ tabs(chats, request) }}</nav>
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
