@@ -78,7 +78,7 @@ class Said(Struct):
 @post("/chat/messages", guards=[visitor], status_code=200)
 async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str]:
     caller = visitor_of(request)
-    chat = await started(caller)
+    chat = await visit.started(caller)
     try:
         seq = await messages.post(
             chat["id"], data.key, data.body, author="visitor", name=chat["visitor_name"]
@@ -94,7 +94,7 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
 
 @post("/chat/typing", guards=[visitor], status_code=204)
 async def typing(request: Request[Any, Any, Any]) -> None:
-    chat = await started(visitor_of(request))
+    chat = await visit.started(visitor_of(request))
     live.publish(f"chat:{chat['id']}", VisitorTyped(chat["id"]))
 
 
@@ -104,7 +104,7 @@ class Read(Struct):
 
 @post("/chat/read", guards=[visitor], status_code=204)
 async def read(request: Request[Any, Any, Any], data: Form[Read]) -> None:
-    chat = await started(visitor_of(request))
+    chat = await visit.started(visitor_of(request))
     await (
         Chat.update({Chat.visitor_read_seq: data.seq})
         .where(Chat.id == chat["id"])
@@ -121,21 +121,6 @@ async def end(request: Request[Any, Any, Any]) -> Response[str]:
     facts = await visit.facts_of(caller.id)
     after = await messages.thread(facts.chat, facts.seq - 1)
     return html(*await visit.regions(facts), swap("#thread", messages.ui.thread(after, "visitor"), "thread"))
-
-
-async def started(caller: Caller) -> dict[str, Any]:
-    """The visitor's newest chat, whether or not it has ended since."""
-    row = (
-        caller.id is not None
-        and await Chat.select(Chat.id, Chat.visitor_name)
-        .where(Chat.visitor == caller.id)
-        .where(Chat.state != "forming")
-        .order_by(Chat.id, ascending=False)
-        .first()
-    )
-    if not row:
-        raise NotFoundException
-    return row
 
 
 # ---- the stream ------------------------------------------------------------------------------------------

@@ -20,9 +20,10 @@ from msgspec import Struct
 import db
 from db.tables import Message, Participation
 from features import live, messages, routing
-from features.access import Person, agent_of, may
+from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.messages import Line, MessagePosted
+from features.participations import agents_in, mark_read, taking_part
 from features.routing import ChatChanged, ConversationsChanged
 from layouts import Form, _, html, swap, template
 
@@ -121,21 +122,6 @@ async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[i
     return counts
 
 
-async def agents_in(chats: list[int]) -> dict[int, list[str]]:
-    if not chats:
-        return {}
-    rows = await (
-        Participation.select(Participation.chat, Participation.agent.name.as_alias("name"))
-        .where(Participation.chat.is_in(chats))
-        .where(Participation.left_at.is_null())
-        .order_by(Participation.id)
-    )
-    present: dict[int, list[str]] = {}
-    for row in rows:
-        present.setdefault(row["chat"], []).append(row["name"])
-    return present
-
-
 # ---- routes ----------------------------------------------------------------------------------------------
 
 
@@ -209,21 +195,6 @@ async def close_tab(request: Request[Any, Any, Any], chat: FromPath[int]) -> Res
         return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"), status_code=409)
     await put_away(person.id, chat)
     return html()
-
-
-async def taking_part(person: Person, chat: int, or_did: bool = False) -> None:
-    """Somebody else's chat is not there."""
-    query = Participation.exists().where(Participation.agent == person.id).where(Participation.chat == chat)
-    if not await (query if or_did else query.where(Participation.left_at.is_null())):
-        raise NotFoundException
-
-
-async def mark_read(agent: int, chat: int, seq: int) -> None:
-    await db.sql(
-        "UPDATE participation SET read_seq = {} WHERE agent = {} AND chat = {} AND read_seq < {}"
-        " AND {} <= (SELECT seq FROM chat WHERE chat.id = {})",
-        *(seq, agent, chat, seq, seq, chat),
-    )
 
 
 async def put_away(agent: int, chat: int) -> None:

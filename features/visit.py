@@ -3,12 +3,15 @@ update."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from litestar.exceptions import NotFoundException
 from markupsafe import Markup
 
 from db.clock import now
 from db.tables import Chat, Participation, Readiness
 from features import messages, routing
+from features.access import Caller
 from layouts import swap, template
 
 SHOWN_AFTER_END_S = 120  # a page that comes back later than this starts afresh: it may be somebody else's
@@ -76,6 +79,21 @@ async def attending(chat: int) -> list[Attending]:
     )
     line = {row["agent"]: row["here"] for row in here}
     return [Attending(row["name"], line.get(row["id"], False)) for row in rows]
+
+
+async def started(caller: Caller) -> dict[str, Any]:
+    """The visitor's newest chat, whether or not it has ended since."""
+    row = (
+        caller.id is not None
+        and await Chat.select(Chat.id, Chat.visitor_name)
+        .where(Chat.visitor == caller.id)
+        .where(Chat.state != "forming")
+        .order_by(Chat.id, ascending=False)
+        .first()
+    )
+    if not row:
+        raise NotFoundException
+    return row
 
 
 def past(facts: Facts) -> bool:

@@ -1,0 +1,39 @@
+"""Participations: which agents are, or were, in a chat. Routing writes them; everybody else asks here."""
+
+from litestar.exceptions import NotFoundException
+
+import db
+from db.tables import Participation
+from features.access import Person
+
+
+async def taking_part(person: Person, chat: int, or_did: bool = False) -> None:
+    """Somebody else's chat is not there."""
+    query = Participation.exists().where(Participation.agent == person.id).where(Participation.chat == chat)
+    if not await (query if or_did else query.where(Participation.left_at.is_null())):
+        raise NotFoundException
+
+
+async def agents_in(chats: list[int]) -> dict[int, list[str]]:
+    """Who is in each of them now, by name, in the order in which they came."""
+    if not chats:
+        return {}
+    rows = await (
+        Participation.select(Participation.chat, Participation.agent.name.as_alias("name"))
+        .where(Participation.chat.is_in(chats))
+        .where(Participation.left_at.is_null())
+        .order_by(Participation.id)
+    )
+    present: dict[int, list[str]] = {}
+    for row in rows:
+        present.setdefault(row["chat"], []).append(row["name"])
+    return present
+
+
+async def mark_read(agent: int, chat: int, seq: int) -> None:
+    """Up to a message that is there; never back."""
+    await db.sql(
+        "UPDATE participation SET read_seq = {} WHERE agent = {} AND chat = {} AND read_seq < {}"
+        " AND {} <= (SELECT seq FROM chat WHERE chat.id = {})",
+        *(seq, agent, chat, seq, seq, chat),
+    )
