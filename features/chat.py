@@ -181,6 +181,10 @@ async def redraw_window(viewer: Window, event: live.Event) -> Markup | None:
         viewer.subscription.follow(f"queue:{viewer.facts.queue}")
     viewer.told_at = now()
     drawn = Markup("").join(await visit.regions(viewer.facts))
+    if before.state == "forming" and viewer.facts.state == "waiting":  # started in another tab
+        lines = await messages.thread(viewer.facts.chat)
+        viewer.seen = lines[-1].seq if lines else 0
+        drawn += visit.conversation(lines)
     if before.state == "forming":
         drawn += Markup("").join(await arrival.place(viewer.caller, viewer.facts))
     if viewer.facts.state in ("ended", "none"):

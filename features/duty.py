@@ -92,7 +92,7 @@ async def sign_out(request: Request[Any, Any, Any], anyway: FromQuery[bool] = Fa
     person = agent_of(request)
     running = await running_with(person.id)
     if running and not anyway:
-        return html(swap("#ask-body", ui.still_open(running)), status_code=409)
+        return html(swap("#ask-body", ui.still_open(running), "innerHTML"), status_code=409)
     await routing.logout(person.id)
     await access.close_session(person)
     answer = html(headers={"HX-Redirect": "/console"})

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from db.clock import now
 from db.tables import Chat, Participation, Readiness
-from features import messages, routing
+from features import messages, routing, widget
 from features.access import Caller
+from features.messages import Line
 from layouts import swap, template
 
 SHOWN_AFTER_END_S = 120  # a page that comes back later than this starts afresh: it may be somebody else's
@@ -40,6 +41,7 @@ class Facts:
     read_seq: int = 0
     outlook: str = ""  # while waiting: asked, line, nobody
     place: int = 0  # while waiting: 1 is next
+    green: bool = False  # when it has ended: another one could start
 
 
 async def facts_of(visitor: int | None) -> Facts:
@@ -62,6 +64,7 @@ async def facts_of(visitor: int | None) -> Facts:
         row["visitor_read_seq"],
         row["outlook"] if waiting else "",
         await routing.place(row["id"]) if waiting else 0,
+        row["state"] == "ended" and any(each.green for each in await widget.subjects(row["widget"])),
     )
 
 
@@ -106,9 +109,14 @@ async def screen(facts: Facts) -> list[Markup]:
     lines = await messages.thread(facts.chat) if facts.state not in ("none", "forming") else []
     return [
         *await regions(facts),
-        swap("#conversation", ui.conversation(lines), "outerHTML"),
+        conversation(lines),
         swap("#stream", ui.stream(facts, lines[-1].seq if lines else 0), "outerHTML"),
     ]
+
+
+def conversation(lines: list[Line]) -> Markup:
+    """The thread as it arrives, already filled; afterwards it only grows."""
+    return swap("#conversation", ui.conversation(lines), "outerHTML")
 
 
 async def regions(facts: Facts) -> list[Markup]:
@@ -170,7 +178,8 @@ ui = template("""
   {% if facts.state == "ended" %}
   <h2 class="lead" id="after-title" tabindex="-1">{% if last %}{{ messages.happened(last, "visitor") }}{% else %}{{ _("The conversation has ended") }}{% endif %}</h2>
   <div class="actions column">
-    {{ button(_("New conversation"), "primary", "message-square-text", attrs={"data-act": "again"}) }}
+    {% if facts.green %}{{ button(_("New conversation"), "primary", "message-square-text", attrs={"data-act": "again"}) }}
+    {% else %}{{ button(_("See the information page"), "secondary", "info", attrs={"data-act": "info"}) }}{% endif %}
     {{ button(_("Close window"), attrs={"data-act": "close"}) }}
   </div>
   {% endif %}
