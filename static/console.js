@@ -100,7 +100,8 @@ function restore() {
 
 // ---- clocks: the server says since when, until when; we count --------------------------------------------------------
 
-const skew = console_ ? Date.parse(console_.dataset.now) - Date.now() : 0;
+const arrived = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? performance.now());
+const skew = console_ ? Date.parse(console_.dataset.now) - arrived : 0;
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 function tick() {
@@ -147,8 +148,7 @@ let audio = null;
 // Two soft notes for a message, a rising three for a request: made here, nothing to download.
 function play(notes) {
   try {
-    audio ??= new AudioContext();
-    if (audio.state === "suspended") audio.resume();
+    unblock();
     notes.forEach((frequency, index) => {
       const at = audio.currentTime + index * 0.16;
       const note = audio.createOscillator();
@@ -162,6 +162,15 @@ function play(notes) {
       note.stop(at + 0.25);
     });
   } catch { /* a desk without sound still has the tab, the title and the notification */ }
+  hint();
+}
+
+// Browsers allow sound once somebody has pressed something on the page.
+function unblock() {
+  try {
+    audio ??= new AudioContext();
+    if (audio.state === "suspended") audio.resume().then(hint);
+  } catch { /* no sound here at all */ }
   hint();
 }
 
@@ -225,8 +234,8 @@ document.addEventListener("click", (event) => {
   acts[event.target.closest?.("[data-act]")?.dataset.act]?.();
   if (event.target.closest?.("[data-retry]")) outbox.retry();
   if (event.target.closest?.("[data-close-dialog]")) ask.close();
-  if (audio?.state === "suspended") audio.resume().then(hint);
 });
+for (const pressed of ["pointerup", "keyup"]) document.addEventListener(pressed, unblock);
 
 const ask = document.getElementById("ask");
 ask?.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
