@@ -270,9 +270,11 @@ ui = template("""
   <div class="conversation">
     {{ head(chat) }}
     <div class="thread-frame">
-      <ol class="thread" id="thread-{{ chat.id }}" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>
-        {{ messages.thread(lines, "agent") }}
-      </ol>
+      <div class="log" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}">
+        <ol class="thread" id="thread-{{ chat.id }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>
+          {{ messages.thread(lines, "agent") }}
+        </ol>
+      </div>
       {{ messages.newer() }}
     </div>
     {{ typing(chat.id) }}

@@ -156,9 +156,11 @@ ui = template("""
 
 {% macro conversation(lines) %}
 <div class="thread-frame" id="conversation">
-  <ol class="thread" id="thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0" hx-morph-skip-children>
-    {{ messages.thread(lines, "visitor") }}
-  </ol>
+  <div class="log" role="log" aria-label="{{ _("Conversation") }}">
+    <ol class="thread" id="thread" tabindex="0" hx-morph-skip-children>
+      {{ messages.thread(lines, "visitor") }}
+    </ol>
+  </div>
   {{ messages.newer() }}
 </div>
 {% endmacro %}

@@ -65,13 +65,15 @@ function toEnd(thread) {
   showNewer(thread, 0);
 }
 
+const newer = (thread) => thread.closest(".thread-frame")?.querySelector("[data-newer]");
+
 function countNewer(thread, more) {
-  const button = thread.parentElement.querySelector("[data-newer]");
+  const button = newer(thread);
   if (button && more) showNewer(thread, (+button.dataset.count || 0) + more);
 }
 
 function showNewer(thread, count) {
-  const button = thread.parentElement?.querySelector("[data-newer]");
+  const button = newer(thread);
   if (!button) return;
   button.dataset.count = count;
   button.hidden = !count;
@@ -81,7 +83,7 @@ function showNewer(thread, count) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-newer]");
   if (!button) return;
-  const thread = button.parentElement.querySelector(".thread");
+  const thread = button.closest(".thread-frame").querySelector(".thread");
   toEnd(thread);
   thread.focus();
 });
