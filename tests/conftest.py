@@ -219,7 +219,7 @@ class Desk:
     def nobody(self) -> Person:
         return self._come(Person(self.url))
 
-    async def agent(self, username: str, profile: str = "", ready: bool = False) -> AgentClient:
+    async def agent(self, username: str, profile: str | int = "", ready: bool = False) -> AgentClient:
         """Signed in; with a profile, and ready, if the test says so."""
         agent = self._come(AgentClient(self.url, username))
         answer = await agent.sign_in()

@@ -120,13 +120,22 @@ class AgentClient(Person):
                 self.client.headers["X-CSRF-Token"] = found
         return self.screen
 
-    async def choose_profile(self, name: str) -> Screen:
+    async def choose_profile(self, profile: str | int) -> Screen:
+        """By its name, as on the screen, or by its id."""
+        if isinstance(profile, str):
+            profile = self.profiles[profile]
+        await self.must("POST", "/session/profile", {"profile": str(profile)})
+        return await self.open()
+
+    @property
+    def profiles(self) -> dict[str, int]:
+        """What the screen offers to choose from."""
+        offered = {}
         for choice in self.screen.css("label:has([name=profile])"):
-            if name in words(choice):
-                (radio,) = choice.css("[name=profile]")
-                await self.must("POST", "/session/profile", {"profile": radio.attributes["value"]})
-                return await self.open()
-        raise AssertionError(f"no profile {name} to choose:\n{self.screen.text()}")
+            (radio,) = choice.css("[name=profile]")
+            (name, *_more) = choice.css("span")
+            offered[words(name)] = int(radio.attributes["value"] or 0)
+        return offered
 
     async def ready(self) -> httpx.Response:
         return await self.must("PUT", "/readiness", {"state": "ready"})
