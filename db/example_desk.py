@@ -16,6 +16,7 @@ from db.tables import (
     AgentProfile,
     Desk,
     OpeningHours,
+    Preset,
     Profile,
     ProfileQueue,
     Queue,
@@ -135,6 +136,55 @@ Is somebody in danger? Call [112](tel:112).
 }
 
 
+# (language, shortcut, title, text, queue); {visitor}, {agent} and {queue} are filled in
+PRESETS: tuple[tuple[str, str, str, str, str | None], ...] = (
+    ("nl", "dag", "Begroeting", "Goeiedag {visitor}, u spreekt met {agent}. Waarmee kan ik u helpen?", None),
+    ("nl", "even", "Even opzoeken", "Een ogenblik, ik zoek dat voor u op.", None),
+    ("nl", "nog", "Nog vragen?", "Kan ik u nog ergens anders mee helpen?", None),
+    ("nl", "dank", "Afsluiten", "Graag gedaan. Nog een prettige dag, {visitor}!", None),
+    (
+        "nl",
+        "bellen",
+        "Liever telefonisch",
+        "U kunt ons bellen op 02 123 45 67, op werkdagen van 9.00 tot 17.00 uur.",
+        None,
+    ),
+    (
+        "nl",
+        "uren",
+        "Openingsuren",
+        "Het gemeentehuis is op werkdagen open van 9.00 tot 12.00 uur.",
+        "Algemeen",
+    ),
+    (
+        "nl",
+        "kaart",
+        "Bewonerskaart verlengen",
+        "U verlengt uw bewonerskaart online. U hebt uw identiteitskaart en uw nummerplaat nodig.",
+        "Algemeen",
+    ),
+    (
+        "nl",
+        "dossier",
+        "Stand van het dossier",
+        "Mag ik uw dossiernummer? Het staat rechts boven op de ontvangstbevestiging.",
+        "Vergunningen",
+    ),
+    (
+        "nl",
+        "termijn",
+        "Beslissingstermijn",
+        "Over een volledige aanvraag beslissen we binnen 60 dagen. U krijgt daarvan bericht.",
+        "Vergunningen",
+    ),
+    ("fr", "bonjour", "Accueil", "Bonjour {visitor}, je suis {agent}. En quoi puis-je vous aider ?", None),
+    ("fr", "instant", "Un instant", "Un instant, je vérifie cela pour vous.", None),
+    ("fr", "autre", "Autre question ?", "Puis-je encore vous aider ?", None),
+    ("fr", "merci", "Conclusion", "Avec plaisir. Bonne journée, {visitor} !", None),
+    ("fr", "dossier", "État du dossier", "Quel est votre numéro de dossier ?", "Vergunningen"),
+)
+
+
 async def load(password: str | None = None) -> dict[str, str] | None:
     """Makes the desk and returns who signs in with what; None, and nothing done, where there is a desk."""
     from features.access import hashed  # the desk's own way of keeping passwords
@@ -151,6 +201,7 @@ async def load(password: str | None = None) -> dict[str, str] | None:
         queues = await new_queues()
         await new_people(hashes, await new_roles(), await new_profiles(queues))
         await new_widgets(queues)
+        await new_presets(queues)
     return passwords
 
 
@@ -235,3 +286,19 @@ async def new_widget(key: str, name: str, form: list[str], queues: dict[str, int
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+async def new_presets(queues: dict[str, int]) -> None:
+    await Preset.insert(
+        *(
+            Preset(
+                language=language,
+                shortcut=shortcut,
+                title=title,
+                body=body,
+                queue=queues[queue] if queue else None,
+                position=position,
+            )
+            for position, (language, shortcut, title, body, queue) in enumerate(PRESETS)
+        )
+    )

@@ -290,6 +290,71 @@ class Step(Table, tablename="step"):
     happened_at = Timestamptz(default=now)
 
 
+# ---- the agent's tools -----------------------------------------------------------------------------------
+
+
+class Preset(Table, tablename="preset"):
+    """A ready-made answer. Of a queue and a profile, or of all of them."""
+
+    id: Serial
+    title = Text()
+    shortcut = Text(default="")  # typed after a / in the text bar
+    body = Text()  # may hold placeholders, such as {visitor}
+    language = Text(default="nl")
+    queue = ForeignKey(references=Queue, null=True, on_delete=CASCADE)
+    profile = ForeignKey(references=Profile, null=True, on_delete=CASCADE)
+    position = Integer(default=0)
+
+
+class SavedOffer(Table, tablename="saved_offer"):
+    """A menu of options that agents may put before a visitor as it is. Of a queue, or of all."""
+
+    id: Serial
+    title = Text()
+    options: JSON = JSON(default="[]")
+    several = Boolean(default=False)
+    language = Text(default="nl")
+    queue = ForeignKey(references=Queue, null=True, on_delete=CASCADE)
+    position = Integer(default=0)
+
+
+class Offer(Table, tablename="offer"):
+    """A menu of options put before one visitor, and what was chosen. The message with its key shows it."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    key = Text()
+    agent = ForeignKey(references=Agent, null=False, on_delete=RESTRICT)
+    title = Text()
+    options: JSON = JSON(default="[]")
+    several = Boolean(default=False)
+    chosen: JSON = JSON(default="[]")  # indexes into options
+    offered_at = Timestamptz(default=now)
+    chosen_at: Timestamptz = Timestamptz(null=True, default=None)
+
+
+class PrivateThread(Table, tablename="private_thread"):
+    """Counts a chat's private messages, apart from all rows that a visitor's page reads."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, unique=True, on_delete=RESTRICT)
+    seq = Integer(default=0)
+
+
+class PrivateMessage(Table, tablename="private_message"):
+    """What an agent wrote for colleagues only."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    seq = Integer()  # 1, 2, 3 … of its own
+    key = Text()
+    after_seq = Integer()  # the last public message when it was written: its place in the agent's thread
+    agent = ForeignKey(references=Agent, null=False, on_delete=RESTRICT)
+    name = Text(default="")
+    body = Text()
+    sent_at = Timestamptz(default=now)
+
+
 TABLES: tuple[type[Table], ...] = (
     Desk,
     Role,
@@ -313,4 +378,9 @@ TABLES: tuple[type[Table], ...] = (
     Participation,
     Refusal,
     Step,
+    Preset,
+    SavedOffer,
+    Offer,
+    PrivateThread,
+    PrivateMessage,
 )

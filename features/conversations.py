@@ -279,6 +279,7 @@ ui = template("""
     </div>
     {{ typing(chat.id) }}
     <div id="refused-{{ chat.id }}"></div>
+    <div class="tool-panel" id="tool-{{ chat.id }}" hx-morph-skip></div>
     {{ textbar(chat) }}
     {{ closed(chat) }}
   </div>
@@ -307,6 +308,9 @@ ui = template("""
 
 {% macro textbar(chat) %}
 <form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}">
+  <div class="tools">
+    {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}
+  </div>
   <output class="counter" data-counter hidden></output>
   <div class="textbar-row">
     <div class="textbar-box">
@@ -316,6 +320,11 @@ ui = template("""
     {{ button(_("Send message"), "primary", type="submit") }}
   </div>
 </form>
+{% endmacro %}
+
+{# One of the buttons above the text bar: opens its panel over it, or closes it. #}
+{% macro tool(chat, name, sign, words, tip) %}
+<button type="button" class="button quiet" title="{{ tip }}" data-tool="/chats/{{ chat }}/{{ name }}" data-chat="{{ chat }}" aria-expanded="false" aria-controls="tool-{{ chat }}">{{ icon(sign) }}<span>{{ words }}</span></button>
 {% endmacro %}
 
 {# It is over: the text bar gives way to what is left to do. #}

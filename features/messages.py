@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -38,6 +38,13 @@ class MessagePosted(live.Event, frozen=True):
     chat: int
 
 
+class MessageChanged(live.Event, frozen=True):
+    """A message that is already there looks different now: a choice has been made, it was withdrawn."""
+
+    chat: int
+    seq: int
+
+
 class Refused(Exception):
     """The message was not taken; the words say why."""
 
@@ -61,6 +68,25 @@ class Line:
     data: dict[str, Any]
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
+
+
+# ---- other features' messages ----------------------------------------------------------------------------
+
+Show = Callable[[Line, str], Markup]
+kinds: dict[str, Show] = {}
+
+
+def shown_by(kind: str) -> Callable[[Show], Show]:
+    """Let the decorated function draw messages of this kind, for one side: "visitor" or "agent"."""
+
+    def register(show: Show) -> Show:
+        kinds[kind] = show
+        return show
+
+    return register
+
+
+layouts.env.globals["message_kinds"] = kinds
 
 
 # ---- writing ---------------------------------------------------------------------------------------------
@@ -338,6 +364,11 @@ ui = template("""
     {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
   <div class="bubble" dir="auto">{{ line.body }}</div>
   {% if line.author == side %}<p class="delivery"><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time></p>{% endif %}
+  {% elif line.kind in message_kinds %}
+  <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
+    {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
+  {{ message_kinds[line.kind](line, side) }}
+  {% if line.author == side %}<p class="delivery"><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time></p>{% endif %}
   {% else %}
   <p class="event-words">{{ happened(line, side) }}</p>
   {% endif %}
@@ -345,7 +376,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro whose(line, side) -%}
-{% if line.kind != "text" %}event{% elif line.author == side %}mine from-{{ line.author }}{% else %}from-{{ line.author }}{% endif %}
+{% if line.author == "desk" %}event{% elif line.author == side %}mine from-{{ line.author }}{% else %}from-{{ line.author }}{% endif %}
 {%- endmacro %}
 
 {% macro author(line, side) -%}
