@@ -48,6 +48,12 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _language(text: str) -> str:
+    if text not in ("nl", "fr", "de", "en"):
+        raise ValueError("not nl, fr, de or en")
+    return text
+
+
 def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -72,7 +78,7 @@ class Settings:
         shown="sqlite:///{data}/balie.sqlite3",
     )
     language: str = _setting(
-        "the interface's language where nobody asks for another: nl, fr, de or en", str, "nl"
+        "the interface's language where nobody asks for another: nl, fr, de or en", _language, "nl"
     )
     session_hours: int = _setting("how long a sign-in lasts", _count, "12")
     trusted_proxies: list[str] = _setting(  # noqa: RUF009

@@ -192,7 +192,7 @@ function ring() {
   document.getElementById("announce").textContent = "";
   if (!tab) return;
   const words = document.getElementById("announce").dataset.request;
-  document.getElementById("announce").textContent = `${words}: ${tab.querySelector(".tab-name").textContent.trim()}`;
+  document.getElementById("announce").textContent = `${words}, ${tab.querySelector(".tab-name").textContent.trim()}`;
   const sound = () => muted("requests") || play(sounds.request);
   sound();
   ringing = setInterval(sound, 4_000);

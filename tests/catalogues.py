@@ -47,9 +47,10 @@ def read(language: str) -> Catalog:
 
 
 def written(catalogue: Catalog) -> bytes:
-    """Without dates and names in the head: they would change with every run."""
+    """Without dates in the head and without numbers of lines: they would change with every run."""
     texts = io.BytesIO()
-    write_po(texts, catalogue, width=WIDTH, omit_header=True, sort_by_file=True, ignore_obsolete=True)
+    how = {"omit_header": True, "sort_by_file": True, "ignore_obsolete": True, "include_lineno": False}
+    write_po(texts, catalogue, width=WIDTH, **how)
     head = (
         'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
         f'"Language: {catalogue.locale_identifier}\\n"\n"Plural-Forms: {catalogue.plural_forms}\\n"\n\n'

@@ -15,6 +15,7 @@ from babel.messages import Catalog, Message
 from jinja2 import nodes
 
 import layouts
+from db.settings import BadSetting, Settings
 from db.tables import Widget
 from layouts import LANGUAGES, _, ngettext, speaking
 from tests import catalogues
@@ -362,3 +363,8 @@ async def test_an_error_is_said_in_the_language_of_the_page(desk: Desk) -> None:
     answer = await jef.post("/chat/messages", {"body": "Hallo"}, headers={"HX-Request": "true"})
     assert answer.status_code == 404
     assert "Nicht gefunden" in jef.screen.text("#notices")
+
+
+def test_a_language_that_we_do_not_speak_is_refused() -> None:
+    with pytest.raises(BadSetting, match="BALIE_LANGUAGE"):
+        Settings().load({"BALIE_LANGUAGE": "es"})

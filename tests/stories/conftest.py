@@ -1,4 +1,4 @@
-"""What every story stands on: a Balie of its own, as people start it, and real browsers that look at it.
+"""What every story stands on: a Balie as people start it, with nobody there yet, and real browsers.
 
 A story ends with axe on each open page, and fails on whatever a browser complained about: an error in the
 console, or something that the content security policy had to stop. BALIE_SCREENSHOTS names a folder for
@@ -10,10 +10,12 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,9 +38,10 @@ from tests.people import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
-START_S = 30
-STOP_S = 10
-PATIENCE_MS = 10_000
+SUNDAY_EVENING = "2026-03-15T20:00:00+01:00"
+START_S = 60
+STOP_S = 20
+PATIENCE_MS = 20_000  # somebody else may be using the machine
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
@@ -46,6 +49,10 @@ FLAGS += ["--disable-background-networking", "--disable-component-update"]
 # What a browser calls an error although it is our answer: signed out, gone, too late, wrong, too often.
 ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of (401|404|409|422|429)")
 LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
+
+# What one story leaves behind and the next must not find.
+TRACES = ("presence", "refusal", "reservation", "participation", "message", "step", "chat", "visitor")
+TRACES += ("readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
 
@@ -80,11 +87,12 @@ class Server:
         self.output = data.parent / f"{data.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.was_killed = False
+        self.told = 0  # how much of the log is of earlier stories
+        self.first: dict[str, list[tuple[Any, ...]]] = {}
 
     def start(self) -> None:
-        now = self.now + timedelta(
-            seconds=time.monotonic() - self.since
-        )  # a restart is no travel back in time
+        """For the first time or again, which is no travel back in time."""
+        now = self.now + timedelta(seconds=time.monotonic() - self.since)
         own = {"BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_NOW": now.isoformat(), "BALIE_URL": self.url}
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
         command = [sys.executable, "app.py", "demo", "--port", str(self.port), "--data", str(self.data)]
@@ -115,6 +123,7 @@ class Server:
 
     def stop(self) -> None:
         """As a service manager would. It has to end by itself, whatever streams are open."""
+        self.was_killed = True
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(STOP_S)
@@ -126,7 +135,39 @@ class Server:
 
     @property
     def log(self) -> str:
-        return self.output.read_text(errors="replace")
+        """Of this story."""
+        return self.output.read_text(errors="replace")[self.told :]
+
+    # -- its database file, which a story may look into, and change where waiting would take too long --
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        file = self.data / "balie.sqlite3"
+        with closing(sqlite3.connect(file, timeout=PATIENCE_MS / 1000)) as database, database:
+            yield database
+
+    def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.database() as database:
+            return database.execute(query, values).fetchall()
+
+    def set(self, table: str, name: str, **columns: Any) -> None:
+        """Columns of the queue or profile of this name."""
+        changes = ", ".join(f"{column} = ?" for column in columns)
+        self.sql(f"UPDATE {table} SET {changes} WHERE name = ?", *columns.values(), name)
+
+    def remember(self) -> None:
+        self.first = {table: self.sql(f"SELECT * FROM {table}") for table in ("queue", "profile")}
+
+    def forget(self) -> None:
+        """Everything as it was before the first story."""
+        with self.database() as database:
+            for table in TRACES:
+                database.execute(f"DELETE FROM {table}")
+            for table, rows in self.first.items():
+                for row in rows:
+                    database.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        self.was_killed = False
+        self.told = len(self.output.read_text(errors="replace"))
 
 
 def free_port() -> int:
@@ -140,17 +181,35 @@ def time_of_day() -> str:
     return WEDNESDAY_MORNING
 
 
-@pytest.fixture
-def server(tmp_path: Path, time_of_day: str) -> Iterator[Server]:
-    """The example desk, open, on a data directory of its own."""
-    running = Server(tmp_path / "data", time_of_day)
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """By the moment at which each began."""
+    running: dict[str, Server] = {}
     try:
-        running.start()
         yield running
-        running.stop()
-        assert "Traceback" not in running.log, running.log
+        for each in running.values():
+            each.stop()
+            assert "Traceback" not in each.log, each.log
     finally:
-        running.close()
+        for each in running.values():
+            each.close()
+
+
+@pytest.fixture
+def server(
+    servers: dict[str, Server], time_of_day: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The example desk, with nobody there."""
+    if time_of_day not in servers:
+        servers[time_of_day] = Server(tmp_path_factory.mktemp("desk") / "data", time_of_day)
+        servers[time_of_day].start()
+        servers[time_of_day].remember()
+    running = servers[time_of_day]
+    yield running
+    assert "Traceback" not in running.log, running.log
+    if running.process is None or running.process.poll() is not None:
+        running.start()
+    running.forget()
 
 
 # ---- the browsers ----------------------------------------------------------------------------------------
@@ -229,6 +288,12 @@ class Browsers:
     def picture(self, page: Page, name: str) -> None:
         if folder := pictures():
             page.screenshot(path=folder / f"{self.story}-{name}.png")
+
+    def check(self, name: str) -> None:
+        """In the middle of a story: everybody's page, looked at by axe, and kept as a picture."""
+        self.photograph_all(name)
+        for page in self.open_pages():
+            check_accessibility(page)
 
     def photograph_all(self, name: str) -> None:
         for number, page in enumerate(self.open_pages(), 1):
@@ -309,22 +374,22 @@ class VisitorPage:
     def press(self) -> None:
         self.button().click()
 
+    @property
+    def form(self) -> Locator:
+        return self.window.locator("#form")
+
     def fill_in(self, name: str = "", email: str = "", subject: str = "", question: str = "") -> None:
         """The form before the chat."""
         if subject:
-            self.window.get_by_label("Onderwerp").select_option(label=subject)
+            self.form.get_by_label("Onderwerp").select_option(label=subject)
         for label, text in (("Naam", name), ("E-mail", email), ("Uw vraag", question)):
             if text:
-                self.window.get_by_label(label).fill(text)
-        self.window.locator("#form [type=submit]").click()
+                self.form.get_by_label(label).fill(text)
+        self.form.locator("[type=submit]").click()
 
     @property
     def status(self) -> Locator:
         return self.window.locator("#status")
-
-    def end(self) -> None:
-        self.window.get_by_role("button", name="Gesprek beëindigen").first.click()
-        self.window.get_by_role("dialog").get_by_role("button", name="Gesprek beëindigen").click()
 
     @property
     def thread(self) -> Locator:
@@ -334,12 +399,28 @@ class VisitorPage:
     def text_bar(self) -> Locator:
         return self.window.get_by_label("Uw bericht")
 
+    @property
+    def dialog(self) -> Locator:
+        return self.window.get_by_role("dialog")
+
     def say(self, text: str) -> None:
         self.text_bar.fill(text)
         self.text_bar.press("Enter")
 
     def sees(self, text: str) -> None:
         expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)
+
+    def sees_green(self, name: str = "An") -> None:
+        expect(self.status).to_be_visible()
+        expect(self.status).to_have_text(f"Verbonden met {name}")
+
+    def sees_red(self) -> None:
+        expect(self.window.locator("#status-lost")).to_be_visible()
+        expect(self.window.locator("#status-lost")).to_have_text("Niet verbonden")
+
+    def end(self) -> None:
+        self.window.get_by_role("button", name="Gesprek beëindigen").first.click()
+        self.dialog.get_by_role("button", name="Gesprek beëindigen").click()
 
 
 class AgentPage:
@@ -366,6 +447,10 @@ class AgentPage:
     def request(self) -> Locator:
         return self.page.get_by_role("button", name="Accepteren")
 
+    @property
+    def request_tab(self) -> Locator:
+        return self.page.locator("[role=tab].request")
+
     def accept(self) -> None:
         self.request().click()
 
@@ -376,13 +461,37 @@ class AgentPage:
         return self.page.get_by_role("tab", name=name)
 
     @property
+    def pane(self) -> Locator:
+        """The one in sight."""
+        return self.page.get_by_role("tabpanel")
+
+    @property
     def thread(self) -> Locator:
         return self.page.get_by_role("log")
 
+    def text_bar(self, to: str = "") -> Locator:
+        return self.page.get_by_label(re.compile(f"Bericht aan {re.escape(to)}"))
+
+    @property
+    def dialog(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
     def say(self, text: str, to: str = "") -> None:
-        text_bar = self.page.get_by_label(re.compile(f"Bericht aan {re.escape(to)}"))
-        text_bar.fill(text)
-        text_bar.press("Enter")
+        self.text_bar(to).fill(text)
+        self.text_bar(to).press("Enter")
 
     def sees(self, text: str) -> None:
         expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)
+
+    def sees_green(self) -> None:
+        expect(self.page.locator("#line-state .when-down")).to_be_hidden()
+
+    def sees_red(self) -> None:
+        expect(self.page.locator("#line-state .when-down")).to_be_visible()
+
+    def close(self) -> None:
+        """The x at the top right of the chat."""
+        self.pane.locator(".chat-head .icon-button").click()
+
+    def confirm_end(self) -> None:
+        self.dialog.get_by_role("button", name="Gesprek beëindigen").click()
