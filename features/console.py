@@ -7,6 +7,7 @@ POST /console/beat
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,10 +22,22 @@ from sse_starlette import EventSourceResponse
 
 import layouts
 from db.clock import now
-from features import access, alerts, conversations, desk, duty, live, messages, presence, profiles, requests
+from features import (
+    access,
+    alerts,
+    conversations,
+    desk,
+    duty,
+    live,
+    messages,
+    presence,
+    private,
+    profiles,
+    requests,
+)
 from features.access import Person, agent_of, may, person_of_session, public
-from features.conversations import Conversation, ConversationRead
-from features.messages import Line, MessagePosted
+from features.conversations import ConversationRead
+from features.messages import MessagePosted
 from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
@@ -36,7 +49,8 @@ class Console:
     """Whoever holds a console's stream: the viewer of all redraws of page "console"."""
 
     person: Person
-    seen: dict[int, int]  # chat → its last message that the page has
+    seen: dict[int, int]  # chat → its last public message that the page has
+    whispered: dict[int, int]  # … and its last private one
     queues: tuple[int, ...]
     presence: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     subscription: live.Subscription = field(default_factory=live.Subscription)
@@ -47,13 +61,17 @@ class Console:
 
     @property
     def cursor(self) -> str:
-        return ";".join(f"{chat}:{seq}" for chat, seq in sorted(self.seen.items()))
+        return cursor_of({chat: (seq, self.whispered.get(chat, 0)) for chat, seq in self.seen.items()})
 
     def topics(self) -> Iterable[str]:
         own = [f"agent:{self.person.id}"]
         if "supervise" in self.person.permissions:
             own.append(alerts.TOPIC)
-        return *own, *(f"queue:{queue}" for queue in self.queues), *(f"chat:{chat}" for chat in self.seen)
+        return (
+            *own,
+            *(f"queue:{queue}" for queue in self.queues),
+            *(topic for chat in self.seen for topic in topics_of(chat)),
+        )
 
     async def opened(self) -> None:
         await presence.opened(self.presence, agent_id=self.person.id)
@@ -77,7 +95,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     if standing.profile is None:
         return html(duty.ui.page(person, await profiles.choosable(person.id), None))
     open_ones = await conversations.conversations_of(person.id)
-    threads = {chat.id: await messages.thread(chat.id) for chat in open_ones}
+    threads, positions = await threads_of([chat.id for chat in open_ones])
     return html(
         ui.page(
             desk.facts.name,
@@ -87,15 +105,32 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
             open_ones,
             threads,
             await requests.open_request(person.id),
-            cursor_of(threads),
+            cursor_of(positions),
             now(),
         ),
         headers={"Cache-Control": "no-store"},
     )
 
 
-def cursor_of(threads: dict[int, list[Line]]) -> str:
-    return ";".join(f"{chat}:{lines[-1].seq if lines else 0}" for chat, lines in sorted(threads.items()))
+Position = tuple[int, int]  # the last public and the last private message
+
+
+async def threads_of(chats: list[int]) -> tuple[dict[int, Markup], dict[int, Position]]:
+    """Whole threads, drawn, and how far they go."""
+    drawn, positions = {}, {}
+    for chat in chats:
+        lines, notes = await messages.thread(chat), await private.thread(chat)
+        drawn[chat] = private.woven(lines, notes)
+        positions[chat] = (lines[-1].seq if lines else 0, private.last_of(notes))
+    return drawn, positions
+
+
+def cursor_of(positions: dict[int, Position]) -> str:
+    return ";".join(f"{chat}:{public}.{own}" for chat, (public, own) in sorted(positions.items()))
+
+
+def topics_of(chat: int) -> tuple[str, str]:
+    return f"chat:{chat}", private.topic(chat)
 
 
 # ---- the stream ------------------------------------------------------------------------------------------
@@ -107,17 +142,15 @@ async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") ->
     standing = await duty.duty_of(person.id)
     served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()
     cursor = request.headers.get("last-event-id") or after
-    return live.response("console", Console(person, positions(cursor), served))
+    known = positions(cursor)
+    seen, whispered = ({chat: pair[each] for chat, pair in known.items()} for each in (0, 1))
+    return live.response("console", Console(person, seen, whispered, served))
 
 
-def positions(cursor: str) -> dict[int, int]:
+def positions(cursor: str) -> dict[int, Position]:
     """The cursor as the page sends it back. What is not understood has not been seen."""
-    seen = {}
-    for pair in cursor.split(";"):
-        chat, _sep, seq = pair.partition(":")
-        if chat.isdecimal() and seq.isdecimal():
-            seen[int(chat)] = int(seq)
-    return seen
+    found = re.findall(r"(?:^|;)(\d{1,18}):(\d{1,9})\.(\d{1,9})(?=;|$)", cursor)
+    return {int(chat): (int(public), int(own)) for chat, public, own in found}
 
 
 class Beat(Struct):
@@ -151,28 +184,27 @@ async def recheck_sessions(stop: asyncio.Event) -> None:
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
     open_ones = await conversations.conversations_of(viewer.person.id)
-    threads = {chat.id: await messages.thread(chat.id) for chat in open_ones if chat.id not in viewer.seen}
-    request = await requests.open_request(viewer.person.id)
-    drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap(
-        "#panels", ui.panels(open_ones, threads, request, await duty.duty_of(viewer.person.id))
-    )
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
-    follow_only(viewer, open_ones, threads)
+    threads, positions = await threads_of([chat.id for chat in open_ones if chat.id not in viewer.seen])
+    request = await requests.open_request(viewer.person.id)
+    standing = await duty.duty_of(viewer.person.id)
+    drawn = swap("#tabs", ui.tabs(open_ones, request))
+    drawn += swap("#panels", ui.panels(open_ones, threads, request, standing))
+    follow_only(viewer, {chat.id for chat in open_ones}, positions)
     for chat in known:
-        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or Markup(
-            ""
-        )
+        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or ""
+        drawn += private.grown(viewer, chat, await private.thread(chat, viewer.whispered.get(chat, 0))) or ""
     return drawn
 
 
-def follow_only(viewer: Console, open_ones: list[Conversation], threads: dict[int, list[Line]]) -> None:
-    ids = {chat.id for chat in open_ones}
-    for chat in [chat for chat in viewer.seen if chat not in ids]:
-        viewer.subscription.unfollow(f"chat:{chat}")
+def follow_only(viewer: Console, chats: set[int], new: dict[int, Position]) -> None:
+    for chat in [chat for chat in viewer.seen if chat not in chats]:
+        viewer.subscription.unfollow(*topics_of(chat))
         del viewer.seen[chat]
-    for chat, lines in threads.items():
-        viewer.subscription.follow(f"chat:{chat}")
-        viewer.seen[chat] = lines[-1].seq if lines else 0
+        viewer.whispered.pop(chat, None)
+    for chat, (said, whispered) in new.items():
+        viewer.subscription.follow(*topics_of(chat))
+        viewer.seen[chat], viewer.whispered[chat] = said, whispered
 
 
 @live.on(MessagePosted, ChatChanged, ConversationRead, page="console")
@@ -191,6 +223,7 @@ ui = template("""
 {% import "conversations" as conversations %}
 {% import "duty" as duty %}
 {% import "messages" as messages %}
+{% import "private" as private %}
 {% import "requests" as requests %}
 
 {% macro page(desk, person, standing, lines, chats, threads, request, cursor, now) %}
@@ -226,6 +259,7 @@ ui = template("""
 <div id="stream" hx-sse:connect="/console/stream?after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent") }}
+{{ private.pending() }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
 {{ access.sign_in_again(person) }}
 {% endcall %}
@@ -246,7 +280,7 @@ ui = template("""
 
 {% macro panels(chats, threads, request, standing) %}
 <main class="panels" id="panels">
-  {% for chat in chats %}{{ conversations.pane(chat, threads.get(chat.id, [])) }}{% endfor %}
+  {% for chat in chats %}{{ conversations.pane(chat, threads.get(chat.id, "")) }}{% endfor %}
   {% if request %}{{ requests.pane(request) }}{% endif %}
   {{ duty.nothing(standing) }}
 </main>

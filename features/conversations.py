@@ -265,14 +265,14 @@ ui = template("""
 </button>
 {% endmacro %}
 
-{% macro pane(chat, lines) %}
+{% macro pane(chat, thread) %}
 <section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
   <div class="conversation">
     {{ head(chat) }}
     <div class="thread-frame">
       <div class="log" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}">
         <ol class="thread" id="thread-{{ chat.id }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>
-          {{ messages.thread(lines, "agent") }}
+          {{ thread }}
         </ol>
       </div>
       {{ messages.newer() }}
@@ -306,16 +306,20 @@ ui = template("""
 </header>
 {% endmacro %}
 
+{# Two modes, two drafts: what is public and what is private is swapped, never carried across. #}
 {% macro textbar(chat) %}
-<form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}">
+<form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-private-action="/chats/{{ chat.id }}/private-messages"
+      data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}" hx-morph-skip>
   <div class="tools">
     {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}
+    <button type="button" class="button quiet" data-private aria-pressed="false" title="{{ _("Visible to staff only") }}">{{ icon("eye") }}<span>{{ _("Private") }}</span></button>
   </div>
   <output class="counter" data-counter hidden></output>
   <div class="textbar-row">
     <div class="textbar-box">
-      <label class="textbar-label" for="text-{{ chat.id }}">{{ _("Message to %(name)s", name=chat.visitor or _("Visitor")) }}</label>
-      <textarea id="text-{{ chat.id }}" name="body" rows="2" dir="auto"></textarea>
+      <label class="textbar-label public-words" for="text-{{ chat.id }}">{{ _("Message to %(name)s", name=chat.visitor or _("Visitor")) }}</label>
+      <div class="textbar-label private-words"><button type="button" class="icon-button" data-private aria-label="{{ _("Switch private mode off") }}" title="{{ _("Switch private mode off") }}">{{ icon("eye") }}</button><span>{{ _("Private: only colleagues read this") }}</span></div>
+      <textarea id="text-{{ chat.id }}" name="body" rows="2" dir="auto" data-private-label="{{ _("Private: only colleagues read this") }}"></textarea>
     </div>
     {{ button(_("Send message"), "primary", type="submit") }}
   </div>
@@ -332,6 +336,7 @@ ui = template("""
 <div id="closed-{{ chat.id }}"{% if chat.over %} class="chat-closed"{% endif %}>
   {% if chat.over %}
   <p>{{ _("This conversation has ended.") }}</p>
+  {{ button(_("Add a private note"), "quiet", "eye", attrs={"data-note": chat.id}) }}
   {{ button(_("Close tab"), "secondary", "x", attrs={"hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
   {% endif %}
 </div>

@@ -71,7 +71,7 @@ async def presets_for(person: Person, chat: int) -> list[PresetFacts]:
 
 
 def filled(body: str, words: dict[str, str]) -> str:
-    """With its placeholders filled. An empty one leaves a correct sentence: "Dag {visitor}," becomes "Dag,"; one
+    """With its placeholders filled. An empty one leaves a correct sentence ("Dag {visitor}," becomes "Dag,"); one
     that nobody knows stays, to be seen before it is sent."""
 
     def fill(match: re.Match[str]) -> str:

@@ -85,18 +85,62 @@ function keep(name, value) {
   try { localStorage.setItem(storage, JSON.stringify(kept)); } catch { /* it still works until the page is left */ }
 }
 
+// Signed out: the next person at this computer finds no drafts.
+document.addEventListener("htmx:before:response", ({ detail }) => {
+  const { request, response } = detail.ctx;
+  if (request.method === "DELETE" && request.action.startsWith("/session") && response.raw.ok) localStorage.removeItem(storage);
+});
+
 const outbox = new Outbox({ keep });
 
 function restore() {
   for (const [name, value] of Object.entries(kept)) {
     if (name.startsWith("out.")) document.getElementById(value.thread) ? outbox.restore(value) : keep(name, null);
     const form = name.startsWith("draft.") && document.getElementById(`bar-${name.slice(6)}`);
-    if (form && !form.elements.body.value) {
-      form.elements.body.value = value;
-      changed(form);
-    }
+    if (form && !isPrivate(form) && !form.elements.body.value) write(form, value);
   }
 }
+
+function write(form, text) {
+  form.elements.body.value = text;
+  changed(form);
+}
+
+// ---- private mode: another draft, another address, another look; what is in the one never gets into the other ---------
+
+const isPrivate = (form) => form.classList.contains("private-mode");
+const draftOf = (form, secret) => `draft.${form.dataset.chat}${secret ? ".private" : ""}`;
+
+function setPrivate(form, on) {
+  if (isPrivate(form) === on) return;
+  const area = form.elements.body;
+  keep(draftOf(form, !on), area.value);
+  form.classList.toggle("private-mode", on);
+  write(form, kept[draftOf(form, on)] ?? "");
+  form.querySelector(".tools [data-private]").setAttribute("aria-pressed", on);
+  if (on) area.setAttribute("aria-label", area.dataset.privateLabel);
+  else area.removeAttribute("aria-label");
+}
+
+document.addEventListener("click", ({ target }) => {
+  const form = target.closest?.("[data-private]")?.closest("form") ?? document.getElementById(`bar-${target.closest?.("[data-note]")?.dataset.note}`);
+  if (!form) return;
+  setPrivate(form, target.closest("[data-note]") ? true : !isPrivate(form));
+  form.elements.body.focus();
+});
+
+function send(form, body) {
+  document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
+  const where = isPrivate(form) ? { url: form.dataset.privateAction, pending: "pending-private" } : { url: form.getAttribute("action") };
+  outbox.add({ key: freshKey(), body, thread: form.dataset.thread, ...where });
+}
+
+document.addEventListener("outbox:refused", ({ detail }) => {
+  const form = document.querySelector(`form.textbar[data-thread="${detail.thread}"]`);
+  const secret = Boolean(detail.pending);
+  if (form && isPrivate(form) === secret) putBack(form, detail.body);
+  else if (form) keep(draftOf(form, secret), detail.body);
+});
 
 // ---- clocks: the server says since when, until when; we count --------------------------------------------------------
 
@@ -129,7 +173,7 @@ function sawNew() {
   const panel = document.querySelector(".panel[data-live]");
   const thread = panel?.querySelector(".thread");
   if (!thread || document.hidden || !document.hasFocus()) return;
-  const newest = Math.max(0, ...all("[data-seq]", thread).map((item) => +item.dataset.seq));
+  const newest = Math.max(0, ...all("[data-seq]:not(.private)", thread).map((item) => +item.dataset.seq));
   if (newest <= +(thread.dataset.read ?? 0)) return;
   thread.dataset.read = newest;
   fetch(`/chats/${panel.id.slice(5)}/read`, { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
@@ -279,16 +323,9 @@ function settle() {
 
 if (console_) {
   textBars({
-    send: (form, body) => {
-      document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
-      outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread });
-    },
-    typed: (form) => fetch(`/chats/${form.dataset.chat}/typing`, { method: "POST", headers: headers() }).catch(() => {}),
-    keep: (form, text) => keep(`draft.${form.dataset.chat}`, text),
-  });
-  document.addEventListener("outbox:refused", ({ detail }) => {
-    const form = document.querySelector(`form.textbar[data-thread="${detail.thread}"]`);
-    if (form) putBack(form, detail.body);
+    send,
+    typed: (form) => isPrivate(form) || fetch(`/chats/${form.dataset.chat}/typing`, { method: "POST", headers: headers() }).catch(() => {}),
+    keep: (form, text) => keep(draftOf(form, isPrivate(form)), text),
   });
   watchLine({
     beat: "/console/beat",

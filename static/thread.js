@@ -155,7 +155,7 @@ class Outbox {
   show(item) {
     const thread = document.getElementById(item.thread);
     if (!thread || document.getElementById(`m-${item.key}`)) return;
-    const bubble = document.getElementById("pending").content.cloneNode(true).firstElementChild;
+    const bubble = document.getElementById(item.pending ?? "pending").content.cloneNode(true).firstElementChild;
     bubble.id = `m-${item.key}`;
     bubble.querySelector(".bubble").textContent = item.body;
     thread.append(bubble);

@@ -1,0 +1,185 @@
+"""Private messages: what agents write for colleagues only, in the same thread, with the eye beside the name.
+
+    POST /chats/{id}/private-messages
+
+They live in tables of their own, are counted on their own and are told on topics of their own: no visitor's
+page, stream, count or transcript reads any of them. They can be written after the visitor has left, as notes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.params import FromPath
+from markupsafe import Markup
+from msgspec import Struct
+
+import db
+from db.clock import now
+from db.tables import Chat, PrivateMessage
+from features import live, messages
+from features.access import Person, agent_of, may
+from features.messages import AlreadyWritten, Line
+from features.participations import taking_part
+from layouts import Form, html, swap, template
+
+
+class PrivatelyPosted(live.Event, frozen=True):
+    """A chat's private thread has grown."""
+
+    chat: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """One private message, ready to be drawn. `after_seq` is the public message it stands behind."""
+
+    key: str
+    seq: int
+    after_seq: int
+    agent: int
+    name: str
+    body: Markup
+    at: datetime
+
+    @property
+    def place(self) -> str:
+        """Its number among the public messages, for the page to sort by."""
+        return f"{self.after_seq}.{self.seq:06}"
+
+
+def topic(chat: int) -> str:
+    return f"private:{chat}"
+
+
+class Said(Struct):
+    key: str = ""
+    body: str = ""
+
+
+@post("/chats/{chat:int}/private-messages", guards=[may("chat")], status_code=200)
+async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Said]) -> Response[str]:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    body = messages.cleaned(data.body)
+    if problem := messages.problem_with(data.key, body):
+        return html(messages.refusal(data.key, problem, chat), status_code=422)
+    seq = await write(chat, data.key, person, body)
+    return html(swap(f"#thread-{chat}", ui.notes(await thread(chat, seq - 1)), "thread"))
+
+
+async def write(chat: int, key: str, person: Person, body: str) -> int:
+    """The same key again is the same message: its first number."""
+    try:
+        async with db.transaction():
+            seq = await counted(chat)
+            earlier = PrivateMessage.select(PrivateMessage.seq).where(PrivateMessage.chat == chat)
+            if row := await earlier.where(PrivateMessage.key == key).first():
+                raise AlreadyWritten(row["seq"])
+            public = await Chat.select(Chat.seq).where(Chat.id == chat).first()
+            assert public
+            note = PrivateMessage(chat=chat, seq=seq, key=key, after_seq=public["seq"], agent=person.id)
+            note.name, note.body, note.sent_at = person.name, body, now()
+            await PrivateMessage.insert(note)
+            db.after_commit(partial(live.publish, topic(chat), PrivatelyPosted(chat)))
+            return seq
+    except AlreadyWritten as earlier_one:
+        live.publish(topic(chat), PrivatelyPosted(chat))
+        return earlier_one.seq
+
+
+async def counted(chat: int) -> int:
+    """One more than the last. It holds the chat's counter, so that nobody can read past a message that is not
+    committed yet."""
+    rows = await db.sql(
+        "INSERT INTO private_thread (chat, seq) VALUES ({}, 1)"
+        " ON CONFLICT (chat) DO UPDATE SET seq = private_thread.seq + 1 RETURNING seq",
+        chat,
+    )
+    return int(rows[0]["seq"])
+
+
+async def thread(chat: int, after: int = 0) -> list[Note]:
+    rows = await (
+        PrivateMessage.select(
+            PrivateMessage.key,
+            PrivateMessage.seq,
+            PrivateMessage.after_seq,
+            PrivateMessage.agent,
+            PrivateMessage.name,
+            PrivateMessage.body,
+            PrivateMessage.sent_at,
+        )
+        .where(PrivateMessage.chat == chat)
+        .where(PrivateMessage.seq > after)
+        .order_by(PrivateMessage.seq)
+    )
+    return [
+        Note(
+            row["key"],
+            row["seq"],
+            row["after_seq"],
+            row["agent"],
+            row["name"],
+            messages.linked(row["body"]),
+            row["sent_at"],
+        )
+        for row in rows
+    ]
+
+
+def woven(lines: Sequence[Line], notes: Sequence[Note]) -> Markup:
+    """An agent's thread: the public messages with the private ones where they were written."""
+    drawn = [((line.seq, 0), messages.ui.message(line, "agent")) for line in lines]
+    drawn += [((note.after_seq, note.seq), ui.note(note)) for note in notes]
+    return Markup("").join(fragment for _place, fragment in sorted(drawn, key=lambda pair: pair[0]))
+
+
+@live.on(PrivatelyPosted, page="console")
+async def redraw_thread(viewer: Any, event: PrivatelyPosted) -> Markup | None:
+    if event.chat not in viewer.seen:
+        return None
+    return grown(viewer, event.chat, await thread(event.chat, viewer.whispered.get(event.chat, 0)))
+
+
+def grown(viewer: Any, chat: int, notes: Sequence[Note]) -> Markup | None:
+    if not notes:
+        return None
+    viewer.whispered[chat] = notes[-1].seq
+    return swap(f"#thread-{chat}", ui.notes(notes), "thread")
+
+
+def last_of(notes: Iterable[Note]) -> int:
+    return max((note.seq for note in notes), default=0)
+
+
+routes = [say]
+
+ui = template("""
+{% from "components.html" import icon %}
+
+{% macro notes(notes) %}{% for each in notes %}{{ note(each) }}{% endfor %}{% endmacro %}
+
+{% macro note(note) %}
+<li id="m-{{ note.key }}" data-seq="{{ note.place }}" class="message mine from-agent private">
+  <p class="byline">{{ icon("eye") }}<span class="author" translate="no">{{ note.name }}</span> <span>{{ _("private") }}</span></p>
+  <div class="bubble" dir="auto">{{ note.body }}</div>
+  <p class="delivery"><time datetime="{{ note.at.isoformat() }}">{{ note.at | clock_time }}</time></p>
+</li>
+{% endmacro %}
+
+{# What the page shows at once and until the server has it. #}
+{% macro pending() %}
+<template id="pending-private">
+  <li class="message mine from-agent private pending">
+    <p class="byline">{{ icon("eye") }}<span class="author">{{ _("You") }}</span> <span>{{ _("private") }}</span></p>
+    <div class="bubble" dir="auto"></div>
+    <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
+      <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
+  </li>
+</template>
+{% endmacro %}
+""")  # noqa: E501
