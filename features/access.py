@@ -421,7 +421,7 @@ ui = template("""
 
 {% macro sign_in_page(desk) %}
 {% call plain(_("Sign in") ~ " · " ~ desk, ["htmx.min.js"]) %}
-<p class="wordmark">{{ icon("message-square-text") }}Balie</p>
+<p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Sign in") }}</h1>
 <p class="soft" translate="no">{{ desk }}</p>
 {{ sign_in_form("", "", {}) }}
@@ -453,7 +453,7 @@ ui = template("""
 
 {% macro first_admin_page(token, form) %}
 {% call plain(_("First administrator"), ["htmx.min.js"]) %}
-<p class="wordmark">{{ icon("message-square-text") }}Balie</p>
+<p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("First administrator") }}</h1>
 <p>{{ _("This link works once. Make the account with which the desk is set up.") }}</p>
 {{ first_admin_form(token, form, {}) }}

@@ -17,7 +17,7 @@ from msgspec import Struct
 import db
 from db.clock import now
 from db.tables import Visitor
-from features import messages, routing, visit, widget
+from features import hours, messages, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.visit import Facts
@@ -93,7 +93,8 @@ async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Respons
         if chat is not None and details.question.strip():
             await messages.post(chat, details.key, details.question, author="visitor", name=name)
     if chat is None:
-        return html(swap("#place", ui.no_place("closed")), status_code=409)
+        is_open = subject.queue in await hours.open_queues(now())
+        return html(swap("#place", ui.no_place("nobody" if is_open else "closed")), status_code=409)
     return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
 
 
@@ -237,7 +238,7 @@ ui = template("""
   {% endif %}
   {{ privacy(widget) }}
   {{ held() }}
-  <div id="form-lost" class="notice error" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+  {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
 </form>
 {% endmacro %}
@@ -246,15 +247,14 @@ ui = template("""
 
 {% macro no_place(why) %}
 <div id="place" role="status">
-  {% if why == "closed" %}
-  {% call notice("warning", _("The chat is closed at the moment.")) %}
+  {% set words = {
+    "closed": _("The chat is closed at the moment."),
+    "nobody": _("Nobody is available at the moment. What you typed is kept."),
+    "gone": _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page."),
+  } %}
+  {% call notice("warning", words[why]) %}
   <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
   {% endcall %}
-  {% else %}
-  {% call notice("warning", _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page.")) %}
-  <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
-  {% endcall %}
-  {% endif %}
 </div>
 {% endmacro %}
 """)  # noqa: E501

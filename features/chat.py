@@ -226,7 +226,7 @@ routes = [window, show, say, typing, read, end, follow, beat]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, dialog, icon_button, status %}
+{% from "components.html" import button, dialog, icon_button, notice, status %}
 {% import "arrival" as arrival %}
 {% import "messages" as messages %}
 {% import "visit" as visit %}
@@ -253,7 +253,7 @@ ui = template("""
     <div class="thread-frame" id="conversation"></div>
     {{ visit.typing() }}
     <div id="refused"></div>
-    <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+    {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
     <form class="textbar" id="textbar" action="/chat/messages" data-thread="thread">
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">

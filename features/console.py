@@ -218,7 +218,7 @@ tasks = [recheck_sessions]
 
 ui = template("""
 {% from "base.html" import document, plain %}
-{% from "components.html" import button, icon, menu, status %}
+{% from "components.html" import button, icon, menu, notice, status %}
 {% import "access" as access %}
 {% import "conversations" as conversations %}
 {% import "duty" as duty %}
@@ -251,7 +251,7 @@ ui = template("""
     {{ duty.me(person, standing) }}
   </div>
 </header>
-<div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+{{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
 <nav>{{ tabs(chats, request) }}</nav>
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>

@@ -47,11 +47,12 @@ def words_for(status: int) -> tuple[str, str]:
 inline["problems"] = (
     """
 {% from "base.html" import plain %}
-{% from "components.html" import notice as notice_ %}
+{% from "components.html" import icon, notice as notice_ %}
 
 {% macro page(status, title, words) %}
 {% call plain(title) %}
-<p class="hint">{{ status }}</p>
+<p class="wordmark">{{ icon("messages-square") }}Balie</p>
+<p class="error-code">{{ status }}</p>
 <h1 class="title">{{ title }}</h1>
 <p>{{ words }}</p>
 {% endcall %}
