@@ -71,8 +71,8 @@ async def presets_for(person: Person, chat: int) -> list[PresetFacts]:
 
 
 def filled(body: str, words: dict[str, str]) -> str:
-    """With its placeholders filled. An empty one leaves a correct sentence ("Dag {visitor}, …": "Dag, …"); one
-    that nobody knows stays, to be seen before it is sent."""
+    """With its placeholders filled. An empty one leaves a correct sentence (no "Dag , …"); one that
+    nobody knows stays, to be seen before it is sent."""
 
     def fill(match: re.Match[str]) -> str:
         word = words.get(match["name"])
