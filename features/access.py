@@ -26,6 +26,7 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException, Permi
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from litestar.types import Guard
+from markupsafe import Markup
 from msgspec import Struct
 
 import db
@@ -191,16 +192,28 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
         await remember_failure(username, address)
         words = _("The user name or the password is not right.")
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
+    again = bool(data.again_as) and data.again_as == username
+    earlier = await person_of_session(request) if again else None
+    if (
+        earlier and earlier.id == agent["id"]
+    ):  # another window was first: both go on with that one
+        return html(signed_in_again(username, agent["id"], earlier.csrf))
     token, csrf = await open_session(agent["id"])
-    if data.again_as and data.again_as == username:
-        answer = html(
-            swap("#csrf", ui.csrf(csrf), "outerHTML"),
-            swap("#sign-in-again", ui.signed_in_again(), "outerHTML"),
-        )
+    if again:
+        answer = html(signed_in_again(username, agent["id"], csrf))
     else:
         answer = html(headers={"HX-Redirect": "/console"})
     answer.set_cookie(cookie(token))
     return answer
+
+
+def signed_in_again(username: str, agent: int, csrf: str) -> Markup:
+    """An open page goes on, with the session that is."""
+    return (
+        swap("#csrf", ui.csrf(csrf, agent), "outerHTML")
+        + swap("#sign-in", ui.sign_in_form("", username, {}), "outerHTML")
+        + swap("#sign-in-again", ui.signed_in_again(), "outerHTML")
+    )
 
 
 async def agent_with(username: str, password: str) -> dict[str, Any] | None:
@@ -430,7 +443,7 @@ ui = template("""
 
 {# Where a session has run out under an open page, the same form stands in a dialog, for the same person. #}
 {% macro sign_in_form(username, again_as, errors) %}
-<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" novalidate>
+<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
   {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
   {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
   {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
@@ -447,7 +460,7 @@ ui = template("""
 <div id="sign-in-again" hidden></div>
 {% endmacro %}
 
-{% macro csrf(token) %}<meta id="csrf" name="csrf" content="{{ token }}">{% endmacro %}
+{% macro csrf(token, agent) %}<meta id="csrf" name="csrf" content="{{ token }}" data-agent="{{ agent }}">{% endmacro %}
 
 {% macro signed_in_again() %}<div id="sign-in-again" hidden data-done></div>{% endmacro %}
 

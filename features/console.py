@@ -144,7 +144,13 @@ async def recheck_sessions(stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), RECHECK_S)
 
 
-# ---- live: the tabs, and the panes behind them -----------------------------------------------------------
+# ---- live: the session, the tabs, and the panes behind them ----------------------------------------------
+
+
+@live.on(live.Connected, page="console")
+async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
+    """Signed in again, perhaps in another window."""
+    return access.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
 
 
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
