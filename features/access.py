@@ -180,7 +180,8 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     refuse_other_sites(request)
     username = data.username.strip().lower()
     address = address_of(request)
-    if wait := await minutes_to_wait(username, address):
+    wait, tried = await count_try(username, address)
+    if wait:
         words = ngettext(
             "Too many attempts. Try again in %(n)s minute.",
             "Too many attempts. Try again in %(n)s minutes.",
@@ -189,14 +190,12 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=429)
     agent = await agent_with(username, data.password)
     if agent is None:
-        await remember_failure(username, address)
         words = _("The user name or the password is not right.")
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
+    await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
     again = bool(data.again_as) and data.again_as == username
     earlier = await person_of_session(request) if again else None
-    if (
-        earlier and earlier.id == agent["id"]
-    ):  # another window was first: both go on with that one
+    if earlier and earlier.id == agent["id"]:  # another window was first: both go on with that one
         return html(signed_in_again(username, agent["id"], earlier.csrf))
     token, csrf = await open_session(agent["id"])
     if again:
@@ -271,12 +270,18 @@ def watched(username: str, address: str) -> list[tuple[str, int]]:
     ]
 
 
-async def remember_failure(username: str, address: str) -> None:
+async def count_try(username: str, address: str) -> tuple[int, list[int]]:
+    """How many minutes to wait; if none, the rows of a failure. It is one until it turns out otherwise, so
+    that a hundred tries at once are a hundred."""
     async with db.transaction():
+        await db.lock("sign in")
+        if wait := await minutes_to_wait(username, address):
+            return wait, []
         await SignInFailure.delete().where(SignInFailure.failed_at < now() - timedelta(minutes=TRIES_MINUTES))
-        await SignInFailure.insert(
+        rows = await SignInFailure.insert(
             *(SignInFailure(who=who, failed_at=now()) for who, _limit in watched(username, address))
         )
+        return 0, [row["id"] for row in rows]
 
 
 async def open_session(agent: int) -> tuple[str, str]:
@@ -414,15 +419,17 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
 # ---- sessions that end under an open page ----------------------------------------------------------------
 
 
-async def still_open(sessions: Iterable[int]) -> set[int]:
-    """Those of the sessions that have neither run out nor been closed, of agents who are still active."""
+async def still_open(sessions: Iterable[int], permission: str) -> set[int]:
+    """Those of the sessions that have neither run out nor been closed, of agents who are still active and
+    still have this permission."""
+    permissions = Session.agent.role.permissions  # type: ignore[union-attr]
     rows = await (
-        Session.select(Session.id)
+        Session.select(Session.id, permissions.as_alias("permissions"))
         .where(Session.id.is_in(list(sessions)))
         .where(Session.expires_at > now())
         .where(Session.agent.active.eq(True))  # type: ignore[union-attr]
     )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in rows if permission in json.loads(row["permissions"])}
 
 
 routes = [sign_in, first_admin, make_first_admin]

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromQuery
 from markupsafe import Markup
-from msgspec import Struct
 from sse_starlette import EventSourceResponse
 
 import layouts
@@ -27,6 +27,8 @@ from features.conversations import Conversation, ConversationRead
 from features.messages import Line, MessagePosted
 from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
 from layouts import Form, html, swap, template
+
+log = structlog.get_logger(__name__)
 
 RECHECK_S = 4  # a stream outlives the request that opened it: its session is looked at again
 
@@ -102,30 +104,28 @@ def cursor_of(threads: dict[int, list[Line]]) -> str:
 
 
 @get("/console/stream", guards=[may("chat")])
-async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") -> EventSourceResponse:
+async def follow(
+    request: Request[Any, Any, Any], after: FromQuery[str] = "", agent: FromQuery[int] = 0
+) -> EventSourceResponse:
     person = agent_of(request)
+    if agent not in (0, person.id):  # somebody else has signed in in this browser: not on this page
+        raise NotAuthorizedException
     standing = await duty.duty_of(person.id)
     served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()
     cursor = request.headers.get("last-event-id") or after
-    return live.response("console", Console(person, positions(cursor), served))
+    mine = {chat.id for chat in await conversations.conversations_of(person.id)}
+    seen = {chat: seq for chat, seq in positions(cursor).items() if chat in mine}
+    return live.response("console", Console(person, seen, served))
 
 
 def positions(cursor: str) -> dict[int, int]:
     """The cursor as the page sends it back. What is not understood has not been seen."""
-    seen = {}
-    for pair in cursor.split(";"):
-        chat, _sep, seq = pair.partition(":")
-        if chat.isdecimal() and seq.isdecimal():
-            seen[int(chat)] = int(seq)
-    return seen
-
-
-class Beat(Struct):
-    beat: str = ""
+    pairs = (pair.partition(":") for pair in cursor.split(";"))
+    return {messages.position(chat): messages.position(seq) for chat, _sep, seq in pairs}
 
 
 @post("/console/beat", guards=[may("chat")], status_code=204)
-async def beat(data: Form[Beat]) -> None:
+async def beat(data: Form[live.Beat]) -> None:
     if not await presence.answered(data.beat):
         raise NotFoundException
 
@@ -134,14 +134,22 @@ async def recheck_sessions(stop: asyncio.Event) -> None:
     """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing
     more."""
     while not stop.is_set():
-        viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
-        if viewers:
-            good = await access.still_open({viewer.person.session for viewer in viewers.values()})
-            for subscription, viewer in viewers.items():
-                if viewer.person.session not in good:
-                    subscription.put(live.Stopped("signed_out"))
+        try:
+            await recheck()
+        except Exception:  # the next look may succeed
+            log.exception("recheck failed")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
+
+
+async def recheck() -> None:
+    viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
+    if not viewers:
+        return
+    good = await access.still_open({viewer.person.session for viewer in viewers.values()}, "chat")
+    for subscription, viewer in viewers.items():
+        if viewer.person.session not in good:
+            subscription.put(live.Stopped("signed_out"))
 
 
 # ---- live: the session, the tabs, and the panes behind them ----------------------------------------------
@@ -157,6 +165,7 @@ async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
     open_ones = await conversations.conversations_of(viewer.person.id)
+    viewer.subscription.follow(*(f"chat:{chat.id}" for chat in open_ones))  # before their threads are read
     threads = {chat.id: await messages.thread(chat.id) for chat in open_ones if chat.id not in viewer.seen}
     request = await requests.open_request(viewer.person.id)
     drawn = swap("#tabs", ui.tabs(open_ones, request)) + swap(
@@ -177,7 +186,6 @@ def follow_only(viewer: Console, open_ones: list[Conversation], threads: dict[in
         viewer.subscription.unfollow(f"chat:{chat}")
         del viewer.seen[chat]
     for chat, lines in threads.items():
-        viewer.subscription.follow(f"chat:{chat}")
         viewer.seen[chat] = lines[-1].seq if lines else 0
 
 
@@ -229,7 +237,7 @@ ui = template("""
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
-<div id="stream" hx-sse:connect="/console/stream?after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
+<div id="stream" hx-sse:connect="/console/stream?agent={{ person.id }}&amp;after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent") }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
