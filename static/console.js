@@ -44,7 +44,11 @@ function reselect() {
   }
   const same = last && document.getElementById(last);
   select(same || tabs()[Math.min(lastPlace, tabs().length - 1)]);
+  if (focused && !focused.isConnected && document.activeElement === document.body) (selected() ?? document.getElementById("pane-none"))?.focus();
 }
+
+let focused = null; // what goes away with the focus in it leaves it to the tab that is then selected
+document.addEventListener("focusin", ({ target }) => { focused = target; });
 
 function writeIn(tab) {
   document.querySelector(`#${CSS.escape(tab.getAttribute("aria-controls"))} textarea`)?.focus();
