@@ -309,7 +309,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro textbar(chat) %}
-<form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}">
+<form class="textbar" id="bar-{{ chat.id }}" method="dialog" action="/chats/{{ chat.id }}/messages" data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}">
   <output class="counter" data-counter hidden></output>
   <div class="textbar-row">
     <div class="textbar-box">

@@ -157,7 +157,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro profile_form(profiles, current, errors={}) %}
-<form id="profile-form" class="stack" hx-post="/session/profile" hx-swap="outerHTML">
+<form id="profile-form" class="stack" method="dialog" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
   {% for profile in profiles | selectattr("queues") | list + profiles | rejectattr("queues") | list %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}

@@ -129,10 +129,12 @@ function tick() {
 
 // ---- read marks, counts, sound ---------------------------------------------------------------------------------------
 
+const looking = () => !document.hidden && document.hasFocus();
+
 function sawNew() {
   const panel = document.querySelector(".panel[data-live]");
   const thread = panel?.querySelector(".thread");
-  if (!thread || document.hidden || !document.hasFocus()) return;
+  if (!thread || !looking()) return;
   const newest = Math.max(0, ...all("[data-seq]", thread).map((item) => +item.dataset.seq));
   if (newest <= +(thread.dataset.read ?? 0)) return;
   thread.dataset.read = newest;
@@ -142,6 +144,12 @@ function sawNew() {
 const title = document.title;
 
 function count() {
+  const tab = selected();
+  if (tab && looking()) { // it is being read as it comes
+    tab.dataset.unread = 0;
+    tab.classList.remove("unread");
+    tab.querySelector(".badge")?.remove();
+  }
   const unread = tabs().reduce((sum, tab) => sum + (+tab.dataset.unread || 0), 0) + all(".tab.request").length;
   document.title = unread ? `(${unread}) ${title}` : title;
 }
