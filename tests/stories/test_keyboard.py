@@ -19,12 +19,14 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
 def test_a_whole_chat_by_keyboard_alone(browsers: Browsers) -> None:
     an = AgentPage(browsers.context().new_page(), "an")
     an.page.goto("/console")
+    an.page.locator("#sign-in[data-htmx-powered]").wait_for()
     keys = an.page.keyboard
     expect(an.page.get_by_label("Gebruikersnaam")).to_be_focused()
     keys.type("an")
     keys.press("Tab")
     keys.type(PASSWORD)
     keys.press("Enter")
+    an.page.locator("#profile-form[data-htmx-powered]").wait_for()
     tab_to(an.page, an.page.get_by_role("radio").first)
     keys.press("Enter")
     ready = an.page.locator("#me").get_by_role("button", name="Beschikbaar").first
