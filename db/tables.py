@@ -21,7 +21,7 @@ from db.clock import now
 
 CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null
 
-# ---- the desk and its people -------------------------------------------------------------------------------
+# ---- the desk and its people ------------------------------------------------------------------------------
 
 
 class Desk(Table, tablename="desk"):
@@ -82,7 +82,7 @@ class OneTimeLink(Table, tablename="one_time_link"):
     expires_at = Timestamptz(default=now)
 
 
-# ---- queues, hours, profiles -------------------------------------------------------------------------------
+# ---- queues, hours, profiles -----------------------------------------------------------------------------
 
 
 class Queue(Table, tablename="queue"):
@@ -127,7 +127,7 @@ class AgentProfile(Table, tablename="agent_profile"):
     profile = ForeignKey(references=Profile, null=False, on_delete=CASCADE)
 
 
-# ---- presence and readiness --------------------------------------------------------------------------------
+# ---- presence and readiness ------------------------------------------------------------------------------
 
 
 class Readiness(Table, tablename="readiness"):
@@ -153,7 +153,7 @@ class Presence(Table, tablename="presence"):
     alive_until_at = Timestamptz(default=now)
 
 
-# ---- the widget --------------------------------------------------------------------------------------------
+# ---- the widget ------------------------------------------------------------------------------------------
 
 
 class Widget(Table, tablename="widget"):
@@ -180,7 +180,7 @@ class Subject(Table, tablename="subject"):
     position = Integer(default=0)
 
 
-# ---- chats -------------------------------------------------------------------------------------------------
+# ---- chats -----------------------------------------------------------------------------------------------
 
 
 class Visitor(Table, tablename="visitor"):

@@ -448,9 +448,10 @@ ui = template("""
 {% endcall %}
 {% endmacro %}
 
+{# method="dialog": nothing goes out, and no password into an address, before the script is there to send it. #}
 {# Where a session has run out under an open page, the same form stands in a dialog, for the same person. #}
 {% macro sign_in_form(username, again_as, errors) %}
-<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
+<form id="sign-in" class="stack" method="dialog" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
   {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
   {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
   {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
@@ -481,7 +482,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro first_admin_form(token, form, errors) %}
-<form id="first-admin" class="stack" hx-post="/first-admin/{{ token }}" hx-swap="outerHTML" novalidate>
+<form id="first-admin" class="stack" method="dialog" hx-post="/first-admin/{{ token }}" hx-swap="outerHTML" novalidate>
   {{ field(_("User name"), "username", form.username, errors, autocomplete="username", attrs={"autocapitalize": "none"}) }}
   {{ field(_("Name that visitors see"), "name", form.name, errors, autocomplete="name") }}
   {{ field(_("Password"), "password", "", errors, type="password", hint=_("At least 12 characters."), autocomplete="new-password") }}

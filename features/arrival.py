@@ -240,7 +240,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro form(widget, subjects, details, errors={}) %}
-<form id="form" class="window-form stack" novalidate>
+<form id="form" class="window-form stack" method="dialog" novalidate>
   {% if "name" in widget.form %}
   {{ field(_("Name"), "name", details.name, errors, autocomplete="name", required=true) }}
   {% endif %}

@@ -249,7 +249,7 @@ ui = template("""
     {{ visit.typing() }}
     <div id="refused"></div>
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
-    <form class="textbar" id="textbar" action="/chat/messages" data-thread="thread">
+    <form class="textbar" id="textbar" method="dialog" action="/chat/messages" data-thread="thread">
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">
         <div class="textbar-box">

@@ -311,7 +311,7 @@ ui = template("""
 
 {# Two modes, two drafts: what is public and what is private is swapped, never carried across. #}
 {% macro textbar(chat) %}
-<form class="textbar" id="bar-{{ chat.id }}" action="/chats/{{ chat.id }}/messages" data-private-action="/chats/{{ chat.id }}/private-messages"
+<form class="textbar" id="bar-{{ chat.id }}" method="dialog" action="/chats/{{ chat.id }}/messages" data-private-action="/chats/{{ chat.id }}/private-messages"
       data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}" hx-morph-skip>
   <div class="tools">
     {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}

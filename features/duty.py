@@ -157,7 +157,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro profile_form(profiles, current, errors={}) %}
-<form id="profile-form" class="stack" hx-post="/session/profile" hx-swap="outerHTML">
+<form id="profile-form" class="stack" method="dialog" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
   {% for profile in profiles | selectattr("queues") | list + profiles | rejectattr("queues") | list %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}
@@ -207,7 +207,7 @@ ui = template("""
 
 {# What stands where no conversation does: why nothing comes, or how it will. #}
 {% macro nothing(duty) %}
-<section class="panel" id="pane-none">
+<section class="panel" id="pane-none" tabindex="-1">
   {% if not duty.profile or not duty.profile.queues %}
   {% call empty(_("No chat requests"), _("Your profile contains no chat queues; you receive no chat requests."), "ban") %}{{ button(_("Choose another profile"), attrs={"href": "/session/profile"}) }}{% endcall %}
   {% elif duty.ready %}

@@ -102,20 +102,22 @@ class Subscription:
         self.waiting = asyncio.Event()
 
     def put(self, event: Event) -> None:
-        if len(self.backlog) >= BACKLOG and not isinstance(event, Stopped):
-            self.backlog = {told: None for told in self.backlog if isinstance(told, Stopped)}
-            event = Connected()
+        if len(self.backlog) >= BACKLOG:
+            self.backlog = {Connected(): None, **self.farewells()}
         self.backlog[event] = None
         self.waiting.set()
 
     async def batch(self) -> list[Event]:
         await self.waiting.wait()
         self.waiting.clear()
+        if Connected() in self.backlog:  # all is redrawn: what else has happened is in it
+            self.backlog = {Connected(): None, **self.farewells()}
         events = list(self.backlog)
-        self.backlog.clear()
-        if Connected() in events:
-            return [Connected(), *(event for event in events if isinstance(event, Stopped))]
+        self.backlog = {}
         return events
+
+    def farewells(self) -> dict[Event, None]:
+        return {event: None for event in self.backlog if isinstance(event, Stopped)}
 
     def follow(self, *topics: str) -> None:
         for topic in topics:

@@ -161,6 +161,8 @@ class Board:
         while told is not self.first:  # it may turn while we write
             told = self.first
             await send(body(told))
+        if closing:
+            return await send(body(b"", more=False))
         line = Line(send)
         self.lines.add(line)
         try:
@@ -180,6 +182,7 @@ class Board:
 
 boards: dict[str, Board] = {}
 loop: asyncio.AbstractEventLoop | None = None
+closing = False
 
 
 @get("/widget/{key:str}/status", guards=[public])
@@ -262,8 +265,8 @@ def texts() -> dict[str, dict[str, str]]:
 
 
 async def open_up() -> None:
-    global loop
-    loop = asyncio.get_running_loop()
+    global loop, closing
+    loop, closing = asyncio.get_running_loop(), False
     boards.clear()
     await refresh()
 
@@ -301,6 +304,8 @@ def shut() -> None:
 
 
 def end_all() -> None:
+    global closing
+    closing = True  # for who comes now
     for board in boards.values():
         board.tell(b"", more=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from layouts import Template, _, html, inline, swap
 
@@ -14,7 +14,9 @@ log = structlog.get_logger(__name__)
 
 def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
-    if status >= 500:
+    if isinstance(fault, InternalServerException) and fault.detail == "client disconnected prematurely":
+        log.info("page left in the middle of a request", path=request.url.path)
+    elif status >= 500:
         log.error("failed", path=request.url.path, exc_info=fault)
     stale = isinstance(fault, HTTPException) and fault.detail == "csrf"
     by_visitor = "x-widget" in request.headers

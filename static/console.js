@@ -44,7 +44,11 @@ function reselect() {
   }
   const same = last && document.getElementById(last);
   select(same || tabs()[Math.min(lastPlace, tabs().length - 1)]);
+  if (focused && !focused.isConnected && document.activeElement === document.body) (selected() ?? document.getElementById("pane-none"))?.focus();
 }
+
+let focused = null; // what goes away with the focus in it leaves it to the tab that is then selected
+document.addEventListener("focusin", ({ target }) => { focused = target; });
 
 function writeIn(tab) {
   document.querySelector(`#${CSS.escape(tab.getAttribute("aria-controls"))} textarea`)?.focus();
@@ -169,10 +173,12 @@ function tick() {
 
 // ---- read marks, counts, sound ---------------------------------------------------------------------------------------
 
+const looking = () => !document.hidden && document.hasFocus();
+
 function sawNew() {
   const panel = document.querySelector(".panel[data-live]");
   const thread = panel?.querySelector(".thread");
-  if (!thread || document.hidden || !document.hasFocus()) return;
+  if (!thread || !looking()) return;
   const newest = Math.max(0, ...all("[data-seq]:not(.private)", thread).map((item) => +item.dataset.seq));
   if (newest <= +(thread.dataset.read ?? 0)) return;
   thread.dataset.read = newest;
@@ -182,6 +188,12 @@ function sawNew() {
 const title = document.title;
 
 function count() {
+  const tab = selected();
+  if (tab && looking()) { // it is being read as it comes
+    tab.dataset.unread = 0;
+    tab.classList.remove("unread");
+    tab.querySelector(".badge")?.remove();
+  }
   const unread = tabs().reduce((sum, tab) => sum + (+tab.dataset.unread || 0), 0) + all(".tab.request").length;
   document.title = unread ? `(${unread}) ${title}` : title;
 }

@@ -262,14 +262,19 @@ async def empty_desk(
 
 
 @contextlib.asynccontextmanager
-async def serving(database: str, data: Path) -> AsyncIterator[Desk]:
+async def serving(database: str, data: Path, **environment: str) -> AsyncIterator[Desk]:
     import app
     import features
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         settings.load(
-            {}, demo=True, database_url=database, data=data, port=port, url=f"http://127.0.0.1:{port}"
+            environment,
+            demo=True,
+            database_url=database,
+            data=data,
+            port=port,
+            url=f"http://127.0.0.1:{port}",
         )
         server = app.server(app.create_app())
         task = asyncio.create_task(server.serve(sockets=[listener]))

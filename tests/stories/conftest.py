@@ -438,12 +438,14 @@ class AgentPage:
         self.username = username
 
     def sign_in(self, password: str = PASSWORD) -> None:
+        self.page.locator("#sign-in[data-htmx-powered]").wait_for()
         self.page.get_by_label("Gebruikersnaam").fill(self.username)
         self.page.get_by_label("Wachtwoord").fill(password)
         self.page.get_by_role("button", name="Aanmelden").click()
 
     def choose_profile(self, profile: str = "") -> None:
         """By its name, or the first."""
+        self.page.locator("#profile-form[data-htmx-powered]").wait_for()
         choices = self.page.get_by_role("radio", name=profile) if profile else self.page.get_by_role("radio")
         choices.first.check()
         self.page.locator("#profile-form [type=submit]").click()
