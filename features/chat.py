@@ -13,13 +13,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sse_starlette import EventSourceResponse
 
 from db.clock import now
@@ -99,7 +99,7 @@ async def typing(request: Request[Any, Any, Any]) -> None:
 
 
 class Read(Struct):
-    seq: int = 0
+    seq: Annotated[int, Meta(ge=0, le=messages.MOST)] = 0
 
 
 @post("/chat/read", guards=[visitor], status_code=204)
@@ -153,22 +153,17 @@ class Window:
 
 
 @get("/chat/stream", guards=[visitor])
-async def follow(request: Request[Any, Any, Any], after: FromQuery[int] = 0) -> EventSourceResponse:
+async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") -> EventSourceResponse:
     caller = visitor_of(request)
     facts = await visit.facts_of(caller.id)
     if facts.state == "none" or visit.past(facts):
         raise NotFoundException
-    resumed = request.headers.get("last-event-id", "")
-    seen = int(resumed) if resumed.isdecimal() else after
+    seen = messages.position(request.headers.get("last-event-id") or after)
     return live.response("chat", Window(caller, facts, language.get(), seen))
 
 
-class Beat(Struct):
-    beat: str = ""
-
-
 @post("/chat/beat", guards=[visitor], status_code=204)
-async def beat(data: Form[Beat]) -> None:
+async def beat(data: Form[live.Beat]) -> None:
     if not await presence.answered(data.beat):
         raise NotFoundException
 
@@ -232,7 +227,7 @@ routes = [window, show, say, typing, read, end, follow, beat]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, dialog, icon_button, status %}
+{% from "components.html" import button, dialog, icon_button, notice, status %}
 {% import "arrival" as arrival %}
 {% import "messages" as messages %}
 {% import "visit" as visit %}
@@ -259,7 +254,7 @@ ui = template("""
     <div class="thread-frame" id="conversation"></div>
     {{ visit.typing() }}
     <div id="refused"></div>
-    <div class="notice error" id="line-lost" role="alert" hidden><div class="notice-body"><p>{{ _("No connection. We are trying again; your text is kept.") }}</p></div></div>
+    {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
     <form class="textbar" id="textbar" action="/chat/messages" data-thread="thread">
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">

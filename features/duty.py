@@ -146,10 +146,11 @@ routes = [other_profile, choose_profile, set_readiness, sign_out]
 
 ui = template("""
 {% from "base.html" import plain %}
-{% from "components.html" import badge, button, choice_field, dot, empty, menu, notice, status %}
+{% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
 {% macro page(person, profiles, current) %}
 {% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
+<p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles, current) }}
 {% endcall %}
@@ -159,7 +160,7 @@ ui = template("""
 <form id="profile-form" class="stack" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
-  {% for profile in profiles %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}
+  {% for profile in profiles | selectattr("queues") | list + profiles | rejectattr("queues") | list %}{{ options.append((profile.id, profile.name, about(profile))) or "" }}{% endfor %}
   {{ choice_field(_("Profile"), "profile", options, (current or profiles | selectattr("queues") | first | default(profiles[0], true)).id, errors) }}
   {{ button(_("Start"), "primary", type="submit", attrs={"class": "large fill"}) }}
   {% else %}

@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import phonenumbers
+import structlog
 from linkify_it import LinkifyIt
 from markupsafe import Markup, escape
 
@@ -28,8 +29,11 @@ from layouts import _, swap, template
 
 LENGTH = 4000  # characters
 GROUP_MINUTES = 5  # one author's messages within this share their name and time
-KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+KEY = re.compile(r"(?!step-)[A-Za-z0-9_-]{8,64}")  # "step-…" are the desk's own
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MOST = 2**31 - 1  # that a number of a chat or of a message can be
+
+log = structlog.get_logger(__name__)
 
 
 class MessagePosted(live.Event, frozen=True):
@@ -98,20 +102,12 @@ async def post(chat: int, key: str, text: str, *, author: str, name: str, agent:
     body = cleaned(text)
     if problem := problem_with(key, body):
         raise Refused(problem)
-    try:
-        async with db.transaction():
-            seq = await write(chat, key, author=author, agent=agent, name=name, body=body)
+    async with db.transaction():
+        seq, is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
+        if is_new:
             await set_unanswered(chat, since=now() if author == "visitor" else None)
-            db.after_commit(partial(tell_of, chat, seq))
-            return seq
-    except AlreadyWritten as earlier:
-        live.publish(f"chat:{chat}", MessagePosted(chat))
-        return earlier.seq
-
-
-class AlreadyWritten(Exception):
-    def __init__(self, seq: int) -> None:
-        self.seq = seq
+        db.after_commit(partial(tell_of, chat, seq))
+        return seq
 
 
 async def write(
@@ -124,16 +120,18 @@ async def write(
     body: str = "",
     kind: str = "text",
     data: dict[str, Any] | None = None,
-) -> int:
-    """The only writer of messages; within a transaction. Counting up holds the chat's row, so that nobody can
-    read past a message that is not committed yet."""
+) -> tuple[int, bool]:
+    """The only writer of messages; within a transaction. Its number, and whether it is new. Counting up holds
+    the chat's row, so that nobody can read past a message that is not committed yet."""
     allowed = Chat.state != "forming" if author == "desk" else Chat.state.is_in(["waiting", "active"])
     counted = (
         await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
     )
     earlier = await Message.select(Message.seq).where(Message.chat == chat).where(Message.key == key).first()
     if earlier:
-        raise AlreadyWritten(earlier["seq"])
+        if counted:
+            await Chat.update({Chat.seq: Chat.seq - 1}).where(Chat.id == chat)
+        return earlier["seq"], False
     if not counted:
         raise ChatIsOver(_("This conversation has ended. Your message was not sent."))
     seq: int = counted[0]["seq"]
@@ -151,7 +149,7 @@ async def write(
             sent_at=now(),
         )
     )
-    return seq
+    return seq, True
 
 
 async def set_unanswered(chat: int, since: datetime | None) -> None:
@@ -165,9 +163,9 @@ async def tell(step: routing.StepFacts) -> None:
     """What both sides may know of a step of routing becomes a line of the thread, in the same transaction."""
     if step.chat is None:
         return
-    seq = await write(
+    seq, _is_new = await write(
         step.chat,
-        f"step:{step.id}",  # no page can send a key with a colon
+        f"step-{step.id}",
         author="desk",
         kind=step.what,
         name=step.name,
@@ -178,8 +176,8 @@ async def tell(step: routing.StepFacts) -> None:
 
 
 def cleaned(text: str) -> str:
-    """Line ends as \\n, nothing that no one can see or store; everything else as it was typed."""
-    return UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n").rstrip()
+    """Line ends as \\n, Word's too; without what no one can see or store; all else as it was typed."""
+    return UNWRITABLE.sub("", re.sub("\r\n?|\x0b", "\n", text)).strip("\n").rstrip()
 
 
 def problem_with(key: str, body: str) -> str | None:
@@ -263,6 +261,11 @@ def local_date(row: dict[str, Any]) -> object:
     return row["sent_at"].astimezone(layouts.zone).date()
 
 
+def position(text: str) -> int:
+    """The last message that a page has, as it says itself. What is not understood has not been seen."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     """Said at the text bar it came from; the text itself goes back into it."""
     region = f"refused-{chat}" if chat else "refused"
@@ -281,14 +284,21 @@ async def recheck_heads(stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
-        followed = [int(topic[5:]) for topic in live.subscriptions if topic.startswith("chat:")]
-        rows = await Chat.select(Chat.id, Chat.seq).where(Chat.id.is_in(followed)) if followed else []
-        now_there = {row["id"]: row["seq"] for row in rows}
-        for chat, seq in now_there.items():
-            if heads.get(chat, seq) < seq:
-                live.publish(f"chat:{chat}", MessagePosted(chat))
-        heads.clear()
-        heads.update(now_there)
+        try:
+            await recheck()
+        except Exception:  # the next look may succeed
+            log.exception("recheck failed")
+
+
+async def recheck() -> None:
+    followed = [int(topic[5:]) for topic in live.subscriptions if topic.startswith("chat:")]
+    rows = await Chat.select(Chat.id, Chat.seq).where(Chat.id.is_in(followed)) if followed else []
+    now_there = {row["id"]: row["seq"] for row in rows}
+    for chat, seq in now_there.items():
+        if heads.get(chat, seq) < seq:
+            live.publish(f"chat:{chat}", MessagePosted(chat))
+    heads.clear()
+    heads.update(now_there)
 
 
 def tell_of(chat: int, seq: int) -> None:
@@ -332,7 +342,7 @@ def host_of(url: str) -> str:
     spelling."""
     if url.startswith("mailto:"):
         return ""
-    host = url.split("://", 1)[-1].split("/")[0].split("?")[0].split("#")[0].rpartition("@")[2]
+    host = re.split(r"[/\\?#]", url.split("://", 1)[-1])[0].rpartition("@")[2]
     try:
         return host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""Offers: a menu of options put before the visitor, who chooses with a press; the choice comes back as a message.
+"""Offers: a menu of options put before the visitor; what is chosen comes back as a message.
 
     GET  /chats/{id}/offers         the agent's panel: a saved menu of the queue, or one made on the spot
     POST /chats/{id}/offers         put it before the visitor
@@ -11,7 +11,7 @@ from then on it is fixed and shows on both sides what was chosen.
 import json
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,11 +23,11 @@ from markupsafe import Markup
 import db
 from db.clock import now
 from db.tables import Chat, Message, Offer, SavedOffer
-from features import live, messages, visit
+from features import messages, visit
 from features.access import Caller, Person, agent_of, may, visitor, visitor_of
-from features.messages import AlreadyWritten, ChatIsOver, Line, MessagePosted, Refused
+from features.messages import ChatIsOver, Line, Refused
 from features.participations import mark_read, taking_part
-from layouts import _, html, swap, template
+from layouts import _, html, number, swap, template
 
 FEWEST, MOST = 2, 10
 TITLE_LENGTH, OPTION_LENGTH = 200, 100  # characters
@@ -99,7 +99,7 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
         again = ui.form(chat, menu, key or new_key(), errors, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=422)
     try:
-        seq = await offer(person, chat, key, menu)
+        seq = await put_before(person, chat, key, menu)
     except ChatIsOver as over:
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
@@ -109,31 +109,28 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
 
 
-async def offer(person: Person, chat: int, key: str, menu: Menu) -> int:
+async def put_before(person: Person, chat: int, key: str, menu: Menu) -> int:
     """Put it before the visitor and return the number of the message that shows it; the same key again is the
     same offer."""
-    try:
-        async with db.transaction():
-            await still_taking_part(person, chat)
+    async with db.transaction():
+        await still_taking_part(person, chat)
+        seq, is_new = await messages.write(
+            chat,
+            key,
+            author="agent",
+            agent=person.id,
+            name=person.name,
+            kind="offer",
+            body="\n".join([menu.title, *(f"• {option}" for option in menu.options)]),
+        )
+        if is_new:
             row = Offer(chat=chat, key=key, agent=person.id, title=menu.title, several=menu.several)
             row.options, row.offered_at = json.dumps(menu.options), now()
             await row.save()
-            seq = await messages.write(
-                chat,
-                key,
-                author="agent",
-                agent=person.id,
-                name=person.name,
-                kind="offer",
-                body="\n".join([menu.title, *(f"• {option}" for option in menu.options)]),
-                data=shown(row.id, menu),
-            )
+            await draw(Offered(row.id, chat, key, menu, ()))
             await messages.set_unanswered(chat, since=None)
-            db.after_commit(partial(messages.tell_of, chat, seq))
-            return seq
-    except (AlreadyWritten, *db.UniqueViolation):
-        live.publish(f"chat:{chat}", MessagePosted(chat))
-        return await seq_of(chat, key)
+        db.after_commit(partial(messages.tell_of, chat, seq))
+        return seq
 
 
 async def still_taking_part(person: Person, chat: int) -> None:
@@ -143,16 +140,17 @@ async def still_taking_part(person: Person, chat: int) -> None:
         raise ChatIsOver(_("You are no longer in this conversation. The offer was not sent.")) from None
 
 
-def shown(id: int, menu: Menu, chosen: tuple[int, ...] = ()) -> dict[str, Any]:
-    """What its message has to know, to be drawn."""
-    options = list(menu.options)
-    return {
-        "offer": id,
-        "title": menu.title,
-        "options": options,
-        "several": menu.several,
-        "chosen": list(chosen),
-    }
+async def draw(offered: Offered) -> int:
+    """Let its message know what it has to show. Returns that message's number."""
+    menu = offered.menu
+    data = {"offer": offered.id, "title": menu.title, "options": menu.options, "several": menu.several}
+    rows = await (
+        Message.update({Message.data: json.dumps({**data, "chosen": offered.chosen})})
+        .where(Message.chat == offered.chat)
+        .where(Message.key == offered.key)
+        .returning(Message.seq)
+    )
+    return int(rows[0]["seq"])
 
 
 def one_line(text: str) -> str:
@@ -181,7 +179,7 @@ def problems_with(key: str, menu: Menu) -> dict[str, str]:
 
 
 def too_long(text: str, limit: int) -> str:
-    return _("%(n)s characters; at most %(limit)s fit.") % {"n": len(text), "limit": limit}
+    return _("%(n)s characters; at most %(limit)s fit.") % {"n": number(len(text)), "limit": number(limit)}
 
 
 def new_key() -> str:
@@ -211,16 +209,16 @@ def menu_of(row: dict[str, Any]) -> Menu:
 # ---- the visitor chooses ---------------------------------------------------------------------------------
 
 
-@post("/chat/offers/{id:int}/choice", guards=[visitor], status_code=200)
-async def choose(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[str]:
+@post("/chat/offers/{offer:int}/choice", guards=[visitor], status_code=200)
+async def choose(request: Request[Any, Any, Any], offer: FromPath[int]) -> Response[str]:
     caller, form = visitor_of(request), await request.form()
-    found = await offered_to(caller, id)
+    found = await offered_to(caller, offer)
     if found is None:
         words = _("This menu does not belong to your conversation.")
         return html(messages.refusal("", words), status_code=404)
     chosen = places_in(found.menu, [str(each) for each in form.getall("option", [])])
     if problem := problem_with(found.menu, chosen):
-        return html(swap(f"#offer-said-{id}", ui.said(id, problem)), status_code=422)
+        return html(swap(f"#offer-said-{offer}", ui.said(offer, problem)), status_code=422)
     assert chosen
     try:
         seq = await take(found, chosen)
@@ -242,10 +240,10 @@ async def offered_to(caller: Caller, id: int) -> Offered | None:
     """Only the visitor before whom it was put finds it."""
     if caller.id is None or id > LARGEST_ID:
         return None
-    row = await (
-        Offer.select().where(Offer.id == id).where(Offer.chat.visitor == caller.id).first()  # type: ignore[union-attr]
-    )
-    return row and Offered(id, row["chat"], row["key"], menu_of(row), tuple(json.loads(row["chosen"])))
+    row = await Offer.select().where(Offer.id == id).where(Offer.chat.visitor == caller.id).first()
+    if row is None:
+        return None
+    return Offered(id, row["chat"], row["key"], menu_of(row), tuple(json.loads(row["chosen"])))
 
 
 def places_in(menu: Menu, sent: list[str]) -> tuple[int, ...] | None:
@@ -267,55 +265,46 @@ def problem_with(menu: Menu, chosen: tuple[int, ...] | None) -> str | None:
 async def take(found: Offered, chosen: tuple[int, ...]) -> int:
     """Write the choice and return the number of its message. Whoever is first decides; the same choice again
     is the same choice."""
-    try:
-        async with db.transaction():
-            await first_to_choose(found, chosen)
-            options = [found.menu.options[place] for place in chosen]
-            visitor_name = await Chat.select(Chat.visitor_name).where(Chat.id == found.chat).first()
-            assert visitor_name
-            seq = await messages.write(
-                found.chat,
-                choice_key(found),
-                author="visitor",
-                name=visitor_name["visitor_name"],
-                kind="choice",
-                body="\n".join([found.menu.title, *(f"✓ {option}" for option in options)]),
-                data={"about": await fixed(found, chosen), "title": found.menu.title, "chosen": options},
-            )
-            await messages.set_unanswered(found.chat, since=now())
-            db.after_commit(partial(messages.tell_of, found.chat, seq))
-            return seq
-    except AlreadyChosen:
-        row = await Offer.select(Offer.chosen).where(Offer.id == found.id).first()
-        if row is None or tuple(json.loads(row["chosen"])) != chosen:
-            raise
-        live.publish(f"chat:{found.chat}", MessagePosted(found.chat))
-        return await seq_of(found.chat, choice_key(found))
+    async with db.transaction():
+        if not await is_first(found, chosen):
+            return await same_choice(found, chosen)
+        options = [found.menu.options[place] for place in chosen]
+        row = await Chat.select(Chat.visitor_name).where(Chat.id == found.chat).first()
+        assert row
+        about = await draw(replace(found, chosen=chosen))
+        seq, _is_new = await messages.write(
+            found.chat,
+            choice_key(found),
+            author="visitor",
+            name=row["visitor_name"],
+            kind="choice",
+            body="\n".join([found.menu.title, *(f"✓ {option}" for option in options)]),
+            data={"about": about, "title": found.menu.title, "chosen": options},
+        )
+        await messages.set_unanswered(found.chat, since=now())
+        db.after_commit(partial(messages.tell_of, found.chat, seq))
+        return seq
 
 
-async def first_to_choose(found: Offered, chosen: tuple[int, ...]) -> None:
-    won = await (
+async def is_first(found: Offered, chosen: tuple[int, ...]) -> bool:
+    rows = await (
         Offer.update({Offer.chosen: json.dumps(chosen), Offer.chosen_at: now()})
         .where(Offer.id == found.id)
         .where(Offer.chosen_at.is_null())
         .returning(Offer.id)
     )
-    if not won:
+    return bool(rows)
+
+
+async def same_choice(found: Offered, chosen: tuple[int, ...]) -> int:
+    row = await Offer.select(Offer.chosen).where(Offer.id == found.id).first()
+    if row is None or tuple(json.loads(row["chosen"])) != chosen:
         raise AlreadyChosen(
             _("You have already chosen from this menu. Write a message to change your choice.")
         )
-
-
-async def fixed(found: Offered, chosen: tuple[int, ...]) -> int:
-    """Its message shows the choice from now on. Returns that message's number."""
-    data = json.dumps(shown(found.id, found.menu, chosen))
-    rows = await (
-        Message.update({Message.data: data})
-        .where(Message.chat == found.chat)
-        .where(Message.key == found.key)
-        .returning(Message.seq)
-    )
-    return int(rows[0]["seq"])
+    seq = await seq_of(found.chat, choice_key(found))
+    db.after_commit(partial(messages.tell_of, found.chat, seq))
+    return seq
 
 
 def choice_key(found: Offered) -> str:

@@ -18,7 +18,7 @@ from features.access import Person, agent_of, may
 from features.participations import taking_part
 from layouts import html, swap, template
 
-PLACEHOLDER = re.compile(r"(?P<before>[ \t]?)\{(?P<name>\w+)\}")
+PLACEHOLDER = re.compile(r"(?P<comma>,?)(?P<space>[ \t]?)\{(?P<name>\w+)\}(?P<ends>(?=\s*[.!?]|\s*$))?")
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,21 @@ async def presets_for(person: Person, chat: int) -> list[PresetFacts]:
 
 
 def filled(body: str, words: dict[str, str]) -> str:
-    """With its placeholders filled. An empty one leaves a correct sentence ("Dag {visitor}," becomes "Dag,"); one
-    that nobody knows stays, to be seen before it is sent."""
+    """With its placeholders filled. An empty one leaves a correct sentence (no "Dag , …"); one that
+    nobody knows stays, to be seen before it is sent."""
 
     def fill(match: re.Match[str]) -> str:
         word = words.get(match["name"])
         if word is None:
             return match[0]
-        return f"{match['before']}{word}" if word else ""
+        if word:
+            return f"{match['comma']}{match['space']}{word}"
+        return "" if match["ends"] is not None else match["comma"]
 
     text = PLACEHOLDER.sub(fill, body)
-    if text != body:
-        text = re.sub(r"(?m)^[ \t]*[,;:!]?[ \t]*(?=\S)", "", text) if body.lstrip().startswith("{") else text
-        text = re.sub(r"^\s*(\w)", lambda first: first[1].upper(), text)
+    if body.startswith("{"):
+        text = text.lstrip(" ,;:!")
+        text = text[:1].upper() + text[1:]
     return text
 
 

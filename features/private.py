@@ -22,7 +22,7 @@ from db.clock import now
 from db.tables import Chat, PrivateMessage
 from features import live, messages
 from features.access import Person, agent_of, may
-from features.messages import AlreadyWritten, Line
+from features.messages import Line
 from features.participations import taking_part
 from layouts import Form, html, swap, template
 
@@ -73,31 +73,28 @@ async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[S
 
 async def write(chat: int, key: str, person: Person, body: str) -> int:
     """The same key again is the same message: its first number."""
-    try:
-        async with db.transaction():
-            seq = await counted(chat)
-            earlier = PrivateMessage.select(PrivateMessage.seq).where(PrivateMessage.chat == chat)
-            if row := await earlier.where(PrivateMessage.key == key).first():
-                raise AlreadyWritten(row["seq"])
+    async with db.transaction():
+        seq = await counted(chat, 1)
+        earlier = PrivateMessage.select(PrivateMessage.seq).where(PrivateMessage.chat == chat)
+        if row := await earlier.where(PrivateMessage.key == key).first():
+            await counted(chat, -1)
+            seq = int(row["seq"])
+        else:
             public = await Chat.select(Chat.seq).where(Chat.id == chat).first()
             assert public
             note = PrivateMessage(chat=chat, seq=seq, key=key, after_seq=public["seq"], agent=person.id)
             note.name, note.body, note.sent_at = person.name, body, now()
             await PrivateMessage.insert(note)
-            db.after_commit(partial(live.publish, topic(chat), PrivatelyPosted(chat)))
-            return seq
-    except AlreadyWritten as earlier_one:
-        live.publish(topic(chat), PrivatelyPosted(chat))
-        return earlier_one.seq
+        db.after_commit(partial(live.publish, topic(chat), PrivatelyPosted(chat)))
+        return seq
 
 
-async def counted(chat: int) -> int:
-    """One more than the last. It holds the chat's counter, so that nobody can read past a message that is not
-    committed yet."""
+async def counted(chat: int, by: int) -> int:
+    """It holds the chat's counter, so that nobody can read past a message that is not committed yet."""
     rows = await db.sql(
         "INSERT INTO private_thread (chat, seq) VALUES ({}, 1)"
-        " ON CONFLICT (chat) DO UPDATE SET seq = private_thread.seq + 1 RETURNING seq",
-        chat,
+        " ON CONFLICT (chat) DO UPDATE SET seq = private_thread.seq + {} RETURNING seq",
+        *(chat, by),
     )
     return int(rows[0]["seq"])
 

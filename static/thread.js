@@ -87,7 +87,18 @@ document.addEventListener("click", (event) => {
   toEnd(thread);
   thread.focus();
 });
+// A thread that shrinks, because the text bar grows or a phone's keyboard comes, keeps its end in sight.
+const resized = new ResizeObserver((changes) => {
+  for (const { target } of changes) if (target.atEnd !== false) target.scrollTop = target.scrollHeight;
+});
+document.addEventListener("htmx:after:swap", () => {
+  for (const thread of all(".thread:not([data-live])")) {
+    thread.dataset.live = "";
+    resized.observe(thread);
+  }
+});
 document.addEventListener("scroll", (event) => {
+  if (event.target.classList?.contains("thread")) event.target.atEnd = readersPlace(event.target);
   if (event.target.classList?.contains("thread") && readersPlace(event.target)) showNewer(event.target, 0);
 }, true);
 
@@ -233,19 +244,19 @@ function textBars({ send, typed, keep }) {
     const text = area.value.replace(/\s+$/, "");
     if (!text.trim() || text.length > LONGEST) return area.focus();
     area.value = "";
+    form.typedAt = 0;
     changed(form);
     keep(form, "");
     send(form, text);
     area.focus();
   }, true);
-  let last = 0;
   document.addEventListener("input", (event) => {
     const form = event.target.matches?.("form.textbar textarea") && barOf(event.target);
     if (!form) return;
     changed(form);
     keep(form, event.target.value);
-    if (event.target.value && Date.now() - last > 3_000) {
-      last = Date.now();
+    if (event.target.value && Date.now() - (form.typedAt ?? 0) > 3_000) {
+      form.typedAt = Date.now();
       typed(form);
     }
   });

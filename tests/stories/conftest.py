@@ -51,20 +51,8 @@ ANSWERS = re.compile(r"Failed to load resource: the server responded with a stat
 LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
 
 # What one story leaves behind and the next must not find.
-TRACES = (
-    "offer",
-    "private_message",
-    "private_thread",
-    "presence",
-    "refusal",
-    "reservation",
-    "participation",
-    "message",
-    "step",
-    "chat",
-    "visitor",
-)
-TRACES += ("readiness", "session", "sign_in_failure")
+TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
+TRACES += ("offer", "private_message", "private_thread", "visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
 

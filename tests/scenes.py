@@ -1,0 +1,82 @@
+"""Scenes that many tests begin with: somebody waits, two people talk."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser
+
+from tests.conftest import Desk
+from tests.people import AgentClient, Visitor
+from tests.streams import SOON_S, Stream
+
+QUESTION = "Mag ik vandaag parkeren?"
+
+
+@dataclass
+class Talk:
+    """A visitor and an agent in a chat."""
+
+    jef: Visitor
+    an: AgentClient
+    chat: str
+
+
+@dataclass
+class LiveTalk(Talk):
+    window: Stream
+    console: Stream
+
+
+async def connected(desk: Desk, question: str = QUESTION, username: str = "an") -> Talk:
+    """Without streams: both count as there for as long as a test lasts."""
+    an = await desk.agent(username, "Loket", ready=True)
+    jef = await desk.visitor().begin(question)
+    return Talk(jef, an, await taken(an))
+
+
+async def taken(agent: AgentClient) -> str:
+    """The agent accepts what it is asked, and sees the chat."""
+    await agent.open()
+    before = set(agent.chats)
+    answer = await agent.accept()
+    assert answer.is_success, answer.text
+    await agent.open()
+    (chat,) = set(agent.chats) - before
+    return chat
+
+
+@contextlib.asynccontextmanager
+async def live(desk: Desk, question: str = QUESTION, username: str = "an") -> AsyncIterator[LiveTalk]:
+    talk = await connected(desk, question, username)
+    await talk.jef.open()
+    async with talk.jef.stream() as window, talk.an.stream() as console:
+        await window.wait_for("Verbonden met")
+        await console.wait_for('id="panels"')
+        yield LiveTalk(talk.jef, talk.an, talk.chat, window, console)
+
+
+async def sign_in_admin(desk: Desk) -> AgentClient:
+    """Who has no console, but a page that says so."""
+    admin = AgentClient(desk.url, "admin")
+    desk.people.append(admin)
+    await admin.post("/session", {"username": "admin", "password": "geheim-1234"})
+    answer = await admin.get("/console")
+    csrf = LexborHTMLParser(answer.text).css_first("#csrf")
+    assert csrf is not None
+    admin.client.headers["X-CSRF-Token"] = str(csrf.attributes["content"])
+    return admin
+
+
+async def eventually(holds: Callable[[], object], within_s: float = SOON_S) -> None:
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110 – nothing tells of it
+            await asyncio.sleep(0.02)
+
+
+async def eventually_true(holds: Callable[[], Awaitable[object]], within_s: float = SOON_S) -> None:
+    """As `eventually`, for what only the server knows."""
+    async with asyncio.timeout(within_s):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

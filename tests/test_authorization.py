@@ -1,0 +1,209 @@
+"""Every route, walked by everybody: what each gets, and that nobody gets what is another's."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from db.tables import Chat, Offer, Profile, Reservation
+from tests import scenes
+from tests.conftest import Desk
+from tests.people import Person, Visitor, new_key
+from tests.test_conventions import routes
+
+# Jef talks with An; Marie waits, and An is being asked. Who walks: nobody, Jef (visitor), Marie (stranger),
+# An (agent), Bram (other), Eva (supervisor), the admin. Each walks the lines in this order.
+TABLE = """
+                                                nobody visitor stranger agent other supervisor admin
+GET    /demo                                       200     200      200   200   200        200   200
+GET    /demo/2                                     200     200      200   200   200        200   200
+GET    /health                                     200     200      200   200   200        200   200
+GET    /embed.js                                   200     200      200   200   200        200   200
+GET    /static/{file_path:path}                    200     200      200   200   200        200   200
+HEAD   /static/{file_path:path}                    200     200      200   200   200        200   200
+GET    /widget/{key:str}                           200     200      200   200   200        200   200
+GET    /widget/{key:str}/info                      200     200      200   200   200        200   200
+GET    /widget/{key:str}/status                    200     200      200   200   200        200   200
+GET    /first-admin/{token:str}                    404     404      404   404   404        404   404
+POST   /first-admin/{token:str}                    404     404      404   404   404        404   404
+POST   /session                                    422     422      422   422   422        422   422
+GET    /chat                                       401     200      200   401   401        401   401
+GET    /chat/stream                                401     200      200   401   401        401   401
+POST   /chat/hold                                  401     200      200   401   401        401   401
+PATCH  /chat/hold                                  401     200      200   401   401        401   401
+POST   /chat                                       401     200      200   401   401        401   401
+POST   /chat/messages                              401     200      200   401   401        401   401
+POST   /chat/typing                                401     204      204   401   401        401   401
+POST   /chat/read                                  401     204      204   401   401        401   401
+POST   /chat/beat                                  401     204      404   401   401        401   401
+GET    /console                                    200     200      200   200   200        200   403
+GET    /console/stream                             401     401      401   200   200        200   403
+POST   /console/beat                               401     401      401   204   404        404   403
+GET    /session/profile                            401     401      401   200   200        200   403
+POST   /session/profile                            401     401      401   200   200        200   403
+PUT    /readiness                                  401     401      401   200   200        200   403
+POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
+POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
+POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
+DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
+GET    /chats/{chat:int}/ending                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
+GET    /chats/{chat:int}/offers                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
+POST   /chat/offers/{offer:int}/choice             401     200      404   401   401        401   401
+POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
+POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
+POST   /chat/ending                                401     200      200   401   401        401   401
+DELETE /session                                    401     401      401   409   200        200   200
+"""
+
+PEOPLE, *LINES = TABLE.strip().splitlines()
+WALKERS = PEOPLE.split()
+EXPECTED = {
+    f"{method} {path}": dict(zip(WALKERS, map(int, statuses), strict=True))
+    for method, path, *statuses in map(str.split, LINES)
+}
+MINE = {"jef": ("caravan", "Jef Peeters", "kenteken"), "marie": ("hondenweide", "Marie Claes")}
+MAY_SEE = {"visitor": ("jef",), "stranger": ("marie",), "agent": ("jef", "marie")}
+
+
+def test_the_table_has_every_route() -> None:
+    assert set(EXPECTED) == {f"{method} {path}" for method, path, _guards in routes()}
+
+
+@pytest.mark.parametrize("who", WALKERS)
+async def test_each_route_gives_each_person_what_is_theirs(desk: Desk, who: str) -> None:
+    async with world(desk) as here:
+        walker = await here.person(who)
+        got, seen = {}, ""
+        for route in EXPECTED:
+            status, text = await ask(walker, route, here, who)
+            got[route], seen = status, seen + text
+        assert got == {route: expected[who] for route, expected in EXPECTED.items()}
+        for owner, secrets in MINE.items():
+            shown = [secret for secret in secrets if secret in seen]
+            assert bool(shown) == (owner in MAY_SEE.get(who, ())), f"{who} sees of {owner}: {shown}"
+        if who not in ("visitor", "agent"):
+            assert (await state_of(here.chat), await seq_of(here.chat)) == ("active", here.seq)
+
+
+# ---- the world that is walked ----------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    desk: Desk
+    jef: Visitor
+    marie: Visitor
+    an: Person
+    chat: str
+    seq: int
+    reservation: int
+    offer: int
+    profile: int
+    subject: str
+    beats: dict[str, str]
+
+    async def person(self, who: str) -> Person:
+        match who:
+            case "nobody":
+                return self.desk.nobody()
+            case "visitor":
+                return self.jef
+            case "stranger":
+                return self.marie
+            case "agent":
+                return self.an
+            case "admin":
+                return await scenes.sign_in_admin(self.desk)
+            case _:
+                return await self.desk.agent({"other": "bram", "supervisor": "eva"}[who], "Loket")
+
+
+@contextlib.asynccontextmanager
+async def world(desk: Desk) -> AsyncIterator[World]:
+    talk = await scenes.connected(desk, "Waar mag mijn caravan staan?")
+    await talk.an.say(talk.chat, "Wat is het kenteken?")
+    menu = {"key": new_key(), "title": "Waarheen?", "option": ["Camping", "Kade"]}
+    await talk.an.must("POST", f"/chats/{talk.chat}/offers", menu)
+    await talk.jef.open()
+    marie = await desk.visitor().begin("Is de hondenweide open?", name="Marie Claes")
+    reservation = await Reservation.select(Reservation.id).where(Reservation.outcome == "").first()
+    profile = await Profile.select(Profile.id).where(Profile.name == "Loket").first()
+    offer = await Offer.select(Offer.id).first()
+    assert reservation
+    assert offer
+    assert profile
+    async with talk.jef.stream() as window, talk.an.stream() as console:
+        await window.wait_for("kenteken")
+        await console.wait_for("hondenweide")
+        beats = {"visitor": window.events[0].data, "agent": console.events[0].data}
+        yield World(
+            desk,
+            talk.jef,
+            marie,
+            talk.an,
+            talk.chat,
+            await seq_of(talk.chat),
+            reservation["id"],
+            offer["id"],
+            profile["id"],
+            "1",
+            beats,
+        )
+
+
+async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, str]:
+    method, path = route.split()
+    url = (
+        path.replace("{key:str}", "voorbeeld")
+        .replace("{file_path:path}", "app.css")
+        .replace("{token:str}", "x")
+    )
+    url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
+    url = url.replace("{offer:int}", str(here.offer))
+    request = walker.client.build_request(method, url, data=form_of(route, here, who))
+    answer = await walker.client.send(request, stream=True)
+    try:
+        return answer.status_code, await beginning(answer)
+    finally:
+        await answer.aclose()
+
+
+def form_of(route: str, here: World, who: str) -> dict[str, Any] | None:
+    forms: dict[str, dict[str, Any]] = {
+        "POST /chats/{chat:int}/offers": {"key": new_key(), "title": "Wat?", "option": ["Dit", "Dat"]},
+        "POST /chat/offers/{offer:int}/choice": {"option": "0"},
+        "POST /chat": {"name": "X", "subject": here.subject, "question": "Nog iets?", "key": new_key()},
+        "POST /chat/beat": {"beat": here.beats.get(who, "onbekend")},
+        "POST /console/beat": {"beat": here.beats.get(who, "onbekend")},
+        "POST /session/profile": {"profile": str(here.profile)},
+        "PUT /readiness": {"state": "lunch" if who != "agent" else "ready"},
+    }
+    message = {"key": new_key(), "body": "Dag", "seq": "1"}
+    return None if route.startswith(("GET", "HEAD", "DELETE")) else forms.get(route, message)
+
+
+async def beginning(answer: httpx.Response) -> str:
+    """All of it; of a stream what comes first."""
+    text = ""
+    async for piece in answer.aiter_text():
+        text += piece
+        if "event-stream" in answer.headers["content-type"] and ("hx-partial" in text or '"green"' in text):
+            break
+    return text
+
+
+async def state_of(chat: str) -> str:
+    row = await Chat.select(Chat.state).where(Chat.id == int(chat)).first()
+    assert row
+    return str(row["state"])
+
+
+async def seq_of(chat: str) -> int:
+    row = await Chat.select(Chat.seq).where(Chat.id == int(chat)).first()
+    assert row
+    return int(row["seq"])
