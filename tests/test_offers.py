@@ -163,7 +163,7 @@ async def test_an_offer_is_an_answer_and_a_choice_waits_for_one(desk: Desk) -> N
     await choose(talk.jef, id, 1)
     assert await unanswered(talk.chat)
     await talk.an.open()
-    assert talk.an.screen.first(f"#tab-{talk.chat}").attributes["data-unread"] == "2", "question and choice"
+    assert talk.an.screen.first(f"#tab-{talk.chat}").attributes["data-unread"] == "1", "the choice"
 
 
 async def test_the_log_reads_without_pictures(desk: Desk) -> None:
