@@ -46,13 +46,13 @@ GET    /session/profile                            401     401      401   200   
 POST   /session/profile                            401     401      401   200   200        200   403
 PUT    /readiness                                  401     401      401   200   200        200   403
 POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
+GET    /chats/{chat:int}/offers                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
 GET    /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
-GET    /chats/{chat:int}/offers                    401     401      401   200   404        404   403
-POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
 POST   /chat/offers/{offer:int}/choice             401     200      404   401   401        401   401
 POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
 POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
