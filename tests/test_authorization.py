@@ -48,6 +48,8 @@ PUT    /readiness                                  401     401      401   200   
 POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
 GET    /chats/{chat:int}/offers                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
+GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403

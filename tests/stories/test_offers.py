@@ -154,6 +154,13 @@ def test_on_a_phone_and_when_it_is_over(browsers: Browsers) -> None:
     expect(jef.thread.get_by_role("button", name="שלום <b>vet</b>")).to_be_visible()
     assert jef.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     browsers.check("phone")
+
+    browsers.forgiven.append("Failed to fetch|net::ERR_FAILED")
+    jef.page.route("**/choice", lambda route: route.abort())
+    jef.thread.get_by_role("button", name="Een korte").click()
+    expect(jef.thread.get_by_text("Niet verzonden. Kies opnieuw.")).to_be_visible()
+    browsers.picture(jef.page, "not-sent")
+    jef.page.unroute("**/choice")
     jef.end()
     expect(jef.thread.get_by_role("button", name="Een korte")).to_have_count(0)
     for side in (jef, an):
