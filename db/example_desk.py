@@ -21,6 +21,7 @@ from db.tables import (
     ProfileQueue,
     Queue,
     Role,
+    SavedOffer,
     Subject,
     Widget,
 )
@@ -184,6 +185,31 @@ PRESETS: tuple[tuple[str, str, str, str, str | None], ...] = (
     ("fr", "dossier", "État du dossier", "Quel est votre numéro de dossier ?", "Vergunningen"),
 )
 
+# (language, title, options, several may be chosen, queue)
+OFFERS: tuple[tuple[str, str, tuple[str, ...], bool, str | None], ...] = (
+    (
+        "nl",
+        "Wat wilt u met uw bewonerskaart doen?",
+        ("Aanvragen", "Verlengen", "Nummerplaat wijzigen", "Stopzetten"),
+        False,
+        "Algemeen",
+    ),
+    (
+        "nl",
+        "Welke documenten hebt u al?",
+        ("Plannen", "Foto’s van de huidige toestand", "Eigendomsbewijs", "Akkoord van de buren", "Nog geen"),
+        True,
+        "Vergunningen",
+    ),
+    (
+        "fr",
+        "Comment souhaitez-vous recevoir votre document\N{NO-BREAK SPACE}?",
+        ("Par courrier", "Par e-mail", "Je passe le chercher"),
+        False,
+        None,
+    ),
+)
+
 
 async def load(password: str | None = None) -> dict[str, str] | None:
     """Makes the desk and returns who signs in with what; None, and nothing done, where there is a desk."""
@@ -202,6 +228,7 @@ async def load(password: str | None = None) -> dict[str, str] | None:
         await new_people(hashes, await new_roles(), await new_profiles(queues))
         await new_widgets(queues)
         await new_presets(queues)
+        await new_offers(queues)
     return passwords
 
 
@@ -300,5 +327,21 @@ async def new_presets(queues: dict[str, int]) -> None:
                 position=position,
             )
             for position, (language, shortcut, title, body, queue) in enumerate(PRESETS)
+        )
+    )
+
+
+async def new_offers(queues: dict[str, int]) -> None:
+    await SavedOffer.insert(
+        *(
+            SavedOffer(
+                language=language,
+                title=title,
+                options=_json(options),
+                several=several,
+                queue=queues[queue] if queue else None,
+                position=position,
+            )
+            for position, (language, title, options, several, queue) in enumerate(OFFERS)
         )
     )

@@ -26,7 +26,7 @@ from db.clock import now
 from db.tables import Agent, Chat
 from features import arrival, desk, live, messages, presence, routing, visit, widget
 from features.access import Caller, public, visitor, visitor_of
-from features.messages import MessagePosted
+from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, LineMoved
 from features.visit import Facts
 from layouts import Form, best_language, html, language, speaking, swap, template
@@ -209,6 +209,12 @@ async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
         return None
     viewer.seen = new[-1].seq
     return swap("#thread", messages.ui.thread(new, "visitor"), "thread")
+
+
+@live.on(MessageChanged, page="chat")
+async def redraw_message(viewer: Window, event: MessageChanged) -> Markup | None:
+    line = await messages.line(viewer.facts.chat, event.seq) if event.seq <= viewer.seen else None
+    return swap("#thread", messages.ui.thread([line], "visitor"), "thread") if line else None
 
 
 @live.on(AgentTyped, page="chat")

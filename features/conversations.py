@@ -22,7 +22,7 @@ from db.tables import Message, Participation
 from features import live, messages, routing
 from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
-from features.messages import Line, MessagePosted
+from features.messages import Line, MessageChanged, MessagePosted
 from features.participations import agents_in, mark_read, taking_part
 from features.routing import ChatChanged, ConversationsChanged
 from layouts import Form, _, html, swap, template
@@ -240,6 +240,13 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
     return swap(f"#thread-{chat}", messages.ui.thread(new, "agent"), "thread")
 
 
+@live.on(MessageChanged, page="console")
+async def redraw_message(viewer: Any, event: MessageChanged) -> Markup | None:
+    seen = event.seq <= viewer.seen.get(event.chat, 0)
+    line = await messages.line(event.chat, event.seq) if seen else None
+    return swap(f"#thread-{event.chat}", messages.ui.thread([line], "agent"), "thread") if line else None
+
+
 @live.on(VisitorTyped, page="console")
 async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
@@ -315,6 +322,7 @@ ui = template("""
       data-thread="thread-{{ chat.id }}" data-chat="{{ chat.id }}" hx-morph-skip>
   <div class="tools">
     {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}
+    {{ tool(chat.id, "offers", "list", _("Offer"), _("Put a menu of options before the visitor"), never_private=true) }}
     <button type="button" class="button quiet" data-private aria-pressed="false" title="{{ _("Visible to staff only") }}">{{ icon("eye") }}<span>{{ _("Private") }}</span></button>
   </div>
   <output class="counter" data-counter hidden></output>
@@ -330,8 +338,8 @@ ui = template("""
 {% endmacro %}
 
 {# One of the buttons above the text bar: opens its panel over it, or closes it. #}
-{% macro tool(chat, name, sign, words, tip) %}
-<button type="button" class="button quiet" title="{{ tip }}" data-tool="/chats/{{ chat }}/{{ name }}" data-chat="{{ chat }}" aria-expanded="false" aria-controls="tool-{{ chat }}">{{ icon(sign) }}<span>{{ words }}</span></button>
+{% macro tool(chat, name, sign, words, tip, never_private=false) %}
+<button type="button" class="button quiet" title="{{ tip }}" data-tool="/chats/{{ chat }}/{{ name }}" data-chat="{{ chat }}"{% if never_private %} data-never-private{% endif %} aria-expanded="false" aria-controls="tool-{{ chat }}">{{ icon(sign) }}<span>{{ words }}</span></button>
 {% endmacro %}
 
 {# It is over: the text bar gives way to what is left to do. #}

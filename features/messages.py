@@ -123,7 +123,7 @@ async def write(
 ) -> tuple[int, bool]:
     """The only writer of messages; within a transaction. Its number, and whether it is new. Counting up holds
     the chat's row, so that nobody can read past a message that is not committed yet."""
-    allowed = Chat.state.is_in(["waiting", "active"]) if kind == "text" else Chat.state != "forming"
+    allowed = Chat.state != "forming" if author == "desk" else Chat.state.is_in(["waiting", "active"])
     counted = (
         await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
     )
@@ -199,8 +199,19 @@ def problem_with(key: str, body: str) -> str | None:
 
 
 async def thread(chat: int, after: int = 0) -> list[Line]:
-    """The lines after this one, in order."""
-    rows = await (
+    """The lines after this one, in order. Before them come earlier ones that a new one is about: they look
+    different now, and whoever hears of the one sees the other."""
+    new = await between(chat, after)
+    changed = {about for each in new if 0 < (about := each.data.get("about", 0)) <= after}
+    return [*[each for seq in sorted(changed) for each in await between(chat, seq - 1, seq)], *new]
+
+
+async def line(chat: int, seq: int) -> Line | None:
+    return next(iter(await between(chat, seq - 1, seq)), None)
+
+
+async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
+    query = (
         Message.select(
             Message.key,
             Message.seq,
@@ -218,6 +229,7 @@ async def thread(chat: int, after: int = 0) -> list[Line]:
         )  # one more than is asked for: whom the first line follows decides how it looks
         .order_by(Message.seq)
     )
+    rows = await (query.where(Message.seq <= upto) if upto else query)
     return [line for line in lines(rows) if line.seq > after]
 
 

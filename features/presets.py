@@ -95,7 +95,7 @@ ui = template("""
 {% from "components.html" import empty, icon %}
 
 {% macro panel(chat, presets) %}
-<section class="tool-body" aria-labelledby="presets-title-{{ chat }}" data-presets>
+<section class="tool-body" aria-labelledby="presets-title-{{ chat }}" data-list>
   <header class="tool-head">
     <h3 id="presets-title-{{ chat }}">{{ _("Presets") }}</h3>
     <button type="button" class="icon-button" data-close-tool aria-label="{{ _("Close") }}" title="{{ _("Close") }}">{{ icon("x") }}</button>

@@ -122,6 +122,7 @@ function setPrivate(form, on) {
   form.classList.toggle("private-mode", on);
   write(form, kept[draftOf(form, on)] ?? "");
   form.querySelector(".tools [data-private]").setAttribute("aria-pressed", on);
+  for (const tool of all("[data-never-private]", form)) tool.disabled = on;
   if (on) area.setAttribute("aria-label", area.dataset.privateLabel);
   else area.removeAttribute("aria-label");
 }

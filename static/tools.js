@@ -32,8 +32,8 @@ document.addEventListener("click", async (event) => {
     return panel.querySelector("[data-filter], input, select, textarea, button:not([data-close-tool])")?.focus();
   }
   if (event.target.closest?.("[data-close-tool]")) return closeTool(toolOf(event.target));
-  const option = event.target.closest?.("[data-presets] .option");
-  if (option) usePreset(option);
+  const option = event.target.closest?.("[data-list] .option");
+  if (option) use(option);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -51,13 +51,13 @@ document.addEventListener("tool:done", ({ detail }) => closeTool(document.getEle
 // ---- presets: narrowed by typing, chosen with the arrows and Enter; /short in the text bar does the same ---------------
 
 const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-const options = (panel) => all("[data-presets] .option:not([hidden])", panel);
+const options = (panel) => all("[data-list] .option:not([hidden])", panel);
 
 function filterPresets(panel, typed) {
-  if (!panel.querySelector("[data-presets]")) return;
+  if (!panel.querySelector("[data-list]")) return;
   const words = folded(typed).split(/\s+/).filter(Boolean);
   for (const option of all(".option", panel)) {
-    const text = folded(`${option.textContent} ${option.dataset.shortcut}`);
+    const text = folded(`${option.textContent} ${option.dataset.shortcut ?? ""}`);
     option.hidden = panel.slash ? !folded(option.dataset.shortcut).startsWith(words[0] ?? "") : !words.every((word) => text.includes(word));
   }
   const left = options(panel);
@@ -74,6 +74,8 @@ function activate(panel, option) {
 }
 
 const active = (panel) => panel.querySelector('.option[aria-selected="true"]:not([hidden])');
+
+const use = (option) => (option.dataset.href ? post(option.dataset.href, {}, "GET") : usePreset(option));
 
 function usePreset(option) {
   const panel = toolOf(option);
@@ -111,9 +113,53 @@ document.addEventListener("keydown", (event) => {
   const list = options(panel);
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step && list.length) activate(panel, list[(list.indexOf(active(panel)) + step + list.length) % list.length]);
-  else if ((event.key === "Enter" || (area && event.key === "Tab")) && active(panel)) usePreset(active(panel));
+  else if ((event.key === "Enter" || (area && event.key === "Tab")) && active(panel)) use(active(panel));
   else if (area && event.key === "Escape") closeTool(panel);
   else return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);
+
+// ---- offers: rows for options come and go; Enter goes on to the next -----------------------------------------------------
+
+// What is public is not made while the text bar says private.
+document.addEventListener("click", ({ target }) => {
+  const form = target.closest?.("[data-private]")?.closest("form");
+  const panel = form && document.getElementById(`tool-${form.dataset.chat}`);
+  if (panel?.button?.disabled) closeTool(panel);
+});
+
+const rowsOf = (form) => all(".offer-row:not([hidden])", form);
+
+function addRow(form) {
+  const row = form.querySelector(".offer-row[hidden]");
+  row?.removeAttribute("hidden");
+  return row?.querySelector("input");
+}
+
+function removeRow(row) {
+  const form = row.closest("form");
+  const place = rowsOf(form).indexOf(row);
+  const spare = rowsOf(form).length > 2;
+  row.querySelector("input").value = "";
+  row.querySelector(".field-error")?.remove();
+  row.toggleAttribute("hidden", spare);
+  if (spare) row.parentElement.append(row);
+  (rowsOf(form)[place] ?? rowsOf(form).at(-1)).querySelector("input").focus();
+}
+
+document.addEventListener("click", ({ target }) => {
+  const form = target.closest?.(".offer-form");
+  if (target.closest?.("[data-less]")) removeRow(target.closest(".offer-row"));
+  if (target.closest?.("[data-more]")) addRow(form)?.focus();
+  form?.querySelector("[data-more]").toggleAttribute("hidden", !form.querySelector(".offer-row[hidden]"));
+});
+
+document.addEventListener("keydown", (event) => {
+  const form = event.target.matches?.(".offer-form .input") && event.target.form;
+  if (!form || event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  const fields = all(".input", form).filter((field) => !field.closest("[hidden]"));
+  const next = fields[fields.indexOf(event.target) + 1] ?? (event.target.value.trim() && addRow(form));
+  (next || form.querySelector("[type=submit]")).focus();
+});

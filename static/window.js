@@ -167,6 +167,18 @@ function countUnread() {
   tell("unread", { count: unread.length });
 }
 
+// ---- offers: who has chosen stays where the menu was; what could not be sent can be chosen again -----------------------
+
+let choosing = ""; // the menu that has the focus
+
+document.addEventListener("focusin", ({ target }) => { choosing = target.closest?.("form.offer-open")?.closest("li").id ?? ""; });
+document.addEventListener("thread:grown", () => {
+  const menu = choosing && document.activeElement === document.body && document.querySelector(`#${choosing} .offer`);
+  if (menu && !menu.querySelector("form")) menu.focus();
+});
+for (const [name, failed] of [["htmx:error", true], ["htmx:before:request", false]])
+  document.addEventListener(name, ({ target }) => target.matches?.("form.offer-open") && target.classList.toggle("failed", failed));
+
 // ---- the form before the chat ----------------------------------------------------------------------------------------
 
 let renewed = 0;

@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
-from db.tables import Chat, Profile, Reservation
+from db.tables import Chat, Offer, Profile, Reservation
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import Person, Visitor, new_key
@@ -45,6 +46,8 @@ GET    /session/profile                            401     401      401   200   
 POST   /session/profile                            401     401      401   200   200        200   403
 PUT    /readiness                                  401     401      401   200   200        200   403
 POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
+GET    /chats/{chat:int}/offers                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
 GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
@@ -52,6 +55,7 @@ POST   /chats/{chat:int}/read                      401     401      401   204   
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
 GET    /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
+POST   /chat/offers/{offer:int}/choice             401     200      404   401   401        401   401
 POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
 POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
 POST   /chat/ending                                401     200      200   401   401        401   401
@@ -100,6 +104,7 @@ class World:
     chat: str
     seq: int
     reservation: int
+    offer: int
     profile: int
     subject: str
     beats: dict[str, str]
@@ -124,11 +129,15 @@ class World:
 async def world(desk: Desk) -> AsyncIterator[World]:
     talk = await scenes.connected(desk, "Waar mag mijn caravan staan?")
     await talk.an.say(talk.chat, "Wat is het kenteken?")
+    menu = {"key": new_key(), "title": "Waarheen?", "option": ["Camping", "Kade"]}
+    await talk.an.must("POST", f"/chats/{talk.chat}/offers", menu)
     await talk.jef.open()
     marie = await desk.visitor().begin("Is de hondenweide open?", name="Marie Claes")
     reservation = await Reservation.select(Reservation.id).where(Reservation.outcome == "").first()
     profile = await Profile.select(Profile.id).where(Profile.name == "Loket").first()
+    offer = await Offer.select(Offer.id).first()
     assert reservation
+    assert offer
     assert profile
     async with talk.jef.stream() as window, talk.an.stream() as console:
         await window.wait_for("kenteken")
@@ -142,6 +151,7 @@ async def world(desk: Desk) -> AsyncIterator[World]:
             talk.chat,
             await seq_of(talk.chat),
             reservation["id"],
+            offer["id"],
             profile["id"],
             "1",
             beats,
@@ -156,6 +166,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         .replace("{token:str}", "x")
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
+    url = url.replace("{offer:int}", str(here.offer))
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
@@ -164,8 +175,10 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         await answer.aclose()
 
 
-def form_of(route: str, here: World, who: str) -> dict[str, str] | None:
-    forms = {
+def form_of(route: str, here: World, who: str) -> dict[str, Any] | None:
+    forms: dict[str, dict[str, Any]] = {
+        "POST /chats/{chat:int}/offers": {"key": new_key(), "title": "Wat?", "option": ["Dit", "Dat"]},
+        "POST /chat/offers/{offer:int}/choice": {"option": "0"},
         "POST /chat": {"name": "X", "subject": here.subject, "question": "Nog iets?", "key": new_key()},
         "POST /chat/beat": {"beat": here.beats.get(who, "onbekend")},
         "POST /console/beat": {"beat": here.beats.get(who, "onbekend")},

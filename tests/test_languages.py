@@ -71,6 +71,7 @@ Are you sure you want to close this chat? | Weet u zeker dat u deze chat wilt sl
 Cancel | Annuleren | Annuler | Abbrechen | Cancel
 The visitor has ended the conversation | De bezoeker heeft het gesprek beëindigd | La conversation a été terminée par le visiteur | Das Gespräch wurde von Besucherseite beendet | The visitor has ended the conversation
 Chat details | Chatdetails | Détails du chat | Chatdetails | Chat details
+Offer | Aanbod | Menu de choix | Auswahlmenü | Offer
 Verified by %(site)s | Geverifieerd door %(site)s | Vérifié par %(site)s | Bestätigt durch %(site)s | Verified by %(site)s
 Queue | Wachtrij | File d’attente | Warteschlange | Queue
 """  # noqa: E501
