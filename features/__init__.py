@@ -34,6 +34,7 @@ from features import (
     queues,
     requests,
     routing,
+    transcripts,
     visit,
     widget,
 )
@@ -53,6 +54,7 @@ ALL: tuple[ModuleType, ...] = (
     participations,
     widget,
     messages,
+    transcripts,
     visit,
     private,
     presets,

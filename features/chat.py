@@ -229,10 +229,11 @@ ui = template("""
 {% from "components.html" import button, dialog, icon_button, notice, status %}
 {% import "arrival" as arrival %}
 {% import "messages" as messages %}
+{% import "transcripts" as transcripts %}
 {% import "visit" as visit %}
 
 {% macro page(widget, desk) %}
-{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "thread.js", "window.js"]) %}
+{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "hx-download.min.js", "thread.js", "window.js"]) %}
 <header class="window-head">
   <div class="window-title">
     <h1 translate="no">{{ desk }}</h1>
@@ -240,6 +241,7 @@ ui = template("""
     <div id="status-lost" role="status">{{ status("red", _("Not connected")) }}</div>
   </div>
   <div class="window-actions">
+    {{ transcripts.in_head() }}
     {{ icon_button("minus", _("Minimise"), attrs={"id": "minimise", "data-act": "minimise", "hidden": true}) }}
     {{ icon_button("x", _("End conversation"), attrs={"id": "end", "data-act": "end"}) }}
   </div>
@@ -254,6 +256,7 @@ ui = template("""
     {{ visit.typing() }}
     <div id="refused"></div>
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
+    {{ transcripts.lost() }}
     <form class="textbar" id="textbar" action="/chat/messages" data-thread="thread">
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">

@@ -90,6 +90,32 @@ def shown_by(kind: str) -> Callable[[Show], Show]:
     return register
 
 
+@dataclass(frozen=True)
+class Told:
+    """One message as a transcript tells it: no marks, no links, no numbers."""
+
+    kind: str
+    author: str
+    name: str
+    body: str
+    data: dict[str, Any]
+    at: datetime
+
+
+Tell = Callable[[Told], str]
+tellers: dict[str, Tell] = {}
+
+
+def told_as(kind: str) -> Callable[[Tell], Tell]:
+    """Let the decorated function say messages of this kind in plain words, for the visitor's transcript."""
+
+    def register(tell: Tell) -> Tell:
+        tellers[kind] = tell
+        return tell
+
+    return register
+
+
 layouts.env.globals["message_kinds"] = kinds
 
 
@@ -252,6 +278,25 @@ def local_date(row: dict[str, Any]) -> object:
 def position(text: str) -> int:
     """The last message that a page has, as it says itself. What is not understood has not been seen."""
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+async def told(chat: int) -> list[Told]:
+    """The whole public thread, for a transcript."""
+    columns = Message.kind, Message.author, Message.name, Message.body, Message.data, Message.sent_at
+    rows = await Message.select(*columns).where(Message.chat == chat).order_by(Message.seq)
+    return [
+        Told(row["kind"], row["author"], row["name"], row["body"], json.loads(row["data"]), row["sent_at"])
+        for row in rows
+    ]
+
+
+def in_words(told: Told) -> str:
+    """What a person wrote, exactly; what happened, in the language being spoken."""
+    if told.kind in tellers:
+        return tellers[told.kind](told)
+    if told.author != "desk":
+        return told.body
+    return " ".join(ui.happened(told, "visitor").unescape().split())
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:

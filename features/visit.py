@@ -133,6 +133,7 @@ async def regions(facts: Facts) -> list[Markup]:
 ui = template("""
 {% from "components.html" import button, icon, notice, status %}
 {% import "messages" as messages %}
+{% import "transcripts" as transcripts %}
 
 {# Read by the script and by the stylesheet: which regions are in sight follows from it. #}
 {% macro state(facts) %}
@@ -184,6 +185,8 @@ ui = template("""
     {% else %}{{ button(_("See the information page"), "secondary", "info", attrs={"data-act": "info"}) }}{% endif %}
     {{ button(_("Close window"), attrs={"data-act": "close"}) }}
   </div>
+  {{ transcripts.at_the_end() }}
+  {{ button(_("Clear from this device"), "quiet", "trash-2", attrs={"data-act": "forget"}) }}
   {% endif %}
 </section>
 {% endmacro %}

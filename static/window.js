@@ -227,6 +227,12 @@ const acts = {
     forget();
     location.reload();
   },
+  forget: () => {
+    if (framed) return tell("forget");
+    forget();
+    dropForm();
+    location.reload();
+  },
   info: () => (framed ? tell("info") : location.assign(`/widget/${encodeURIComponent(here.dataset.key)}/info?lang=${here.dataset.lang}`)),
 };
 
@@ -254,6 +260,15 @@ function focusWhereItBelongs() {
   const target = { ended: "#after-title", forming: "#form :is(input, select, textarea)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
   document.querySelector(target)?.focus();
 }
+
+// ---- downloads: fetched with the token; hx-download saves them --------------------------------------------------------
+
+const downloadLost = (lost) => ({ target }) => {
+  if (target.closest?.("[data-download]")) document.getElementById("download-lost").hidden = !lost;
+};
+document.addEventListener("htmx:download:start", downloadLost(false));
+document.addEventListener("htmx:response:error", downloadLost(true));
+document.addEventListener("htmx:error", downloadLost(true));
 
 // ---- the host page ---------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ GET    /chats/{chat:int}/ending                    401     401      401   200   
 POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
 POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
+GET    /chat/transcript.pdf                        401     200      200   401   401        401   401
+GET    /chat/transcript.txt                        401     200      200   401   401        401   401
 POST   /chat/ending                                401     200      200   401   401        401   401
 DELETE /session                                    401     401      401   409   200        200   200
 """
