@@ -5,7 +5,7 @@ to show. From then on one stream keeps it true.
 
     GET  /widget/{key}     the window, in a frame of the host page or on a page of its own
     GET  /chat             what this visitor's window shows now
-    POST /chat/messages, /chat/typing, /chat/read, /chat/beat, /chat/ending
+    POST /chat/messages, /chat/typing, /chat/here, /chat/read, /chat/beat, /chat/ending
     GET  /chat/stream
 """
 
@@ -24,7 +24,7 @@ from sse_starlette import EventSourceResponse
 
 from db.clock import now
 from db.tables import Agent, Chat
-from features import arrival, desk, live, messages, presence, routing, visit, widget
+from features import arrival, desk, idle, live, messages, presence, routing, visit, widget
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessagePosted
 from features.routing import ChatChanged, LineMoved
@@ -96,6 +96,15 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
 async def typing(request: Request[Any, Any, Any]) -> None:
     chat = await visit.started(visitor_of(request))
     live.publish(f"chat:{chat['id']}", VisitorTyped(chat["id"]))
+    await idle.sign(chat["id"])
+
+
+@post("/chat/here", guards=[visitor], status_code=200)
+async def be_here(request: Request[Any, Any, Any]) -> Response[str]:
+    """ "Yes, I am still here"; or too late, and then the page shows that it has ended."""
+    caller = visitor_of(request)
+    await idle.sign((await visit.started(caller))["id"])
+    return html(*await visit.regions(await visit.facts_of(caller.id)))
 
 
 class Read(Struct):
@@ -216,13 +225,22 @@ async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
     return swap("#thread", messages.ui.thread(new, "visitor"), "thread")
 
 
+@live.on(MessagePosted, page="chat")
+async def redraw_question(viewer: Window, event: MessagePosted) -> Markup | None:
+    """Whoever writes is there."""
+    if not viewer.facts.asked:
+        return None
+    viewer.facts = await visit.facts_of(viewer.caller.id)
+    return swap("#idle", idle.ui.question(viewer.facts.asked))
+
+
 @live.on(AgentTyped, page="chat")
 async def redraw_typing(viewer: Window, event: AgentTyped) -> Markup | None:
     row = await Agent.select(Agent.name).where(Agent.id == event.agent).first()
     return swap("#typing", visit.ui.typing(row["name"])) if row else None
 
 
-routes = [window, show, say, typing, read, end, follow, beat]
+routes = [window, show, say, typing, be_here, read, end, follow, beat]
 
 ui = template("""
 {% from "base.html" import document %}
@@ -254,6 +272,7 @@ ui = template("""
     {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>
     {{ visit.typing() }}
+    <div id="idle" role="alert"></div>
     <div id="refused"></div>
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
     {{ transcripts.lost() }}

@@ -179,9 +179,13 @@ async def write(
 
 
 async def set_unanswered(chat: int, since: datetime | None) -> None:
-    """Since when the visitor waits for an answer; a second question does not start the wait anew."""
-    update = Chat.update({Chat.unanswered_since_at: since}).where(Chat.id == chat)
-    await (update.where(Chat.unanswered_since_at.is_null()) if since else update)
+    """Since when the visitor waits for an answer; a second question does not start the wait anew. None: an
+    agent has spoken, and from now on the visitor is silent. Either way nobody need ask who is still there."""
+    if since:
+        waits = "unanswered_since_at = COALESCE(unanswered_since_at, {}), silent_since_at = NULL"
+    else:
+        waits = "unanswered_since_at = NULL, silent_since_at = {}"
+    await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
 
 
 @routing.told("joined", "left", "returned", "ended")
@@ -449,6 +453,7 @@ ui = template("""
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
 {% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}
 {% elif line.data.how == "visitor_gone" %}{{ _("Visitor gone") }} · {{ time }}
+{% elif line.data.how == "idle" %}{{ _("The conversation ended at %(time)s because of inactivity", time=time) }}
 {% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
 {% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
 {%- endmacro %}

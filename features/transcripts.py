@@ -91,9 +91,13 @@ async def own_chat(caller: Caller) -> dict[str, Any]:
         .order_by(Chat.id, ascending=False)
         .first()
     )
-    if not row or (row["ended_at"] and now() - row["ended_at"] > timedelta(days=KEPT_DAYS)):
+    if not row or is_past(row):
         raise NotFoundException
     return row
+
+
+def is_past(chat: dict[str, Any]) -> bool:
+    return chat["ended_at"] is not None and now() - chat["ended_at"] > timedelta(days=KEPT_DAYS)
 
 
 # ---- what is in it ---------------------------------------------------------------------------------------

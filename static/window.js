@@ -119,7 +119,16 @@ function look() {
 }
 
 // After every swap: does the state of the chat want something said or focused?
-document.addEventListener("htmx:after:swap", () => noticed());
+document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); });
+
+// "Are you still there?" also reaches who has put the window away: as something unread, on the button of the host page.
+let asking = false;
+
+function askedFor() {
+  const now = document.getElementById("idle").childElementCount > 0;
+  if (now && !asking && !looking()) unread = Math.max(unread, 1);
+  if (now !== asking) { asking = now; countUnread(); }
+}
 
 function noticed() {
   const now = state();
@@ -227,6 +236,7 @@ const acts = {
     forget();
     location.reload();
   },
+  here: () => post("/chat/here").then(focusWhereItBelongs),
   forget: () => {
     if (framed) return tell("forget");
     forget();
