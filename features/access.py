@@ -26,6 +26,7 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException, Permi
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from litestar.types import Guard
+from markupsafe import Markup
 from msgspec import Struct
 
 import db
@@ -179,7 +180,8 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     refuse_other_sites(request)
     username = data.username.strip().lower()
     address = address_of(request)
-    if wait := await minutes_to_wait(username, address):
+    wait, tried = await count_try(username, address)
+    if wait:
         words = ngettext(
             "Too many attempts. Try again in %(n)s minute.",
             "Too many attempts. Try again in %(n)s minutes.",
@@ -188,19 +190,29 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=429)
     agent = await agent_with(username, data.password)
     if agent is None:
-        await remember_failure(username, address)
         words = _("The user name or the password is not right.")
         return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
+    await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
+    again = bool(data.again_as) and data.again_as == username
+    earlier = await person_of_session(request) if again else None
+    if earlier and earlier.id == agent["id"]:  # another window was first: both go on with that one
+        return html(signed_in_again(username, agent["id"], earlier.csrf))
     token, csrf = await open_session(agent["id"])
-    if data.again_as and data.again_as == username:
-        answer = html(
-            swap("#csrf", ui.csrf(csrf), "outerHTML"),
-            swap("#sign-in-again", ui.signed_in_again(), "outerHTML"),
-        )
+    if again:
+        answer = html(signed_in_again(username, agent["id"], csrf))
     else:
         answer = html(headers={"HX-Redirect": "/console"})
     answer.set_cookie(cookie(token))
     return answer
+
+
+def signed_in_again(username: str, agent: int, csrf: str) -> Markup:
+    """An open page goes on, with the session that is."""
+    return (
+        swap("#csrf", ui.csrf(csrf, agent), "outerHTML")
+        + swap("#sign-in", ui.sign_in_form("", username, {}), "outerHTML")
+        + swap("#sign-in-again", ui.signed_in_again(), "outerHTML")
+    )
 
 
 async def agent_with(username: str, password: str) -> dict[str, Any] | None:
@@ -258,12 +270,18 @@ def watched(username: str, address: str) -> list[tuple[str, int]]:
     ]
 
 
-async def remember_failure(username: str, address: str) -> None:
+async def count_try(username: str, address: str) -> tuple[int, list[int]]:
+    """How many minutes to wait; if none, the rows of a failure. It is one until it turns out otherwise, so
+    that a hundred tries at once are a hundred."""
     async with db.transaction():
+        await db.lock("sign in")
+        if wait := await minutes_to_wait(username, address):
+            return wait, []
         await SignInFailure.delete().where(SignInFailure.failed_at < now() - timedelta(minutes=TRIES_MINUTES))
-        await SignInFailure.insert(
+        rows = await SignInFailure.insert(
             *(SignInFailure(who=who, failed_at=now()) for who, _limit in watched(username, address))
         )
+        return 0, [row["id"] for row in rows]
 
 
 async def open_session(agent: int) -> tuple[str, str]:
@@ -401,15 +419,17 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
 # ---- sessions that end under an open page ----------------------------------------------------------------
 
 
-async def still_open(sessions: Iterable[int]) -> set[int]:
-    """Those of the sessions that have neither run out nor been closed, of agents who are still active."""
+async def still_open(sessions: Iterable[int], permission: str) -> set[int]:
+    """Those of the sessions that have neither run out nor been closed, of agents who are still active and
+    still have this permission."""
+    permissions = Session.agent.role.permissions  # type: ignore[union-attr]
     rows = await (
-        Session.select(Session.id)
+        Session.select(Session.id, permissions.as_alias("permissions"))
         .where(Session.id.is_in(list(sessions)))
         .where(Session.expires_at > now())
         .where(Session.agent.active.eq(True))  # type: ignore[union-attr]
     )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in rows if permission in json.loads(row["permissions"])}
 
 
 routes = [sign_in, first_admin, make_first_admin]
@@ -430,7 +450,7 @@ ui = template("""
 
 {# Where a session has run out under an open page, the same form stands in a dialog, for the same person. #}
 {% macro sign_in_form(username, again_as, errors) %}
-<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" novalidate>
+<form id="sign-in" class="stack" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
   {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
   {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
   {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
@@ -447,7 +467,7 @@ ui = template("""
 <div id="sign-in-again" hidden></div>
 {% endmacro %}
 
-{% macro csrf(token) %}<meta id="csrf" name="csrf" content="{{ token }}">{% endmacro %}
+{% macro csrf(token, agent) %}<meta id="csrf" name="csrf" content="{{ token }}" data-agent="{{ agent }}">{% endmacro %}
 
 {% macro signed_in_again() %}<div id="sign-in-again" hidden data-done></div>{% endmacro %}
 

@@ -25,7 +25,7 @@ from features.widget import SubjectFacts, WidgetFacts
 from layouts import Form, _, html, language, swap, template
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
-URL_LENGTH = 2000
+NAME_LENGTH, URL_LENGTH = 80, 2000
 
 
 class Details(Struct):
@@ -48,7 +48,10 @@ async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
     visitor_id = await known(caller)
     await hold(request, visitor_id, found, data)
     facts = await visit.facts_of(visitor_id)
-    return html(*await visit.screen(facts), *await panel(caller, facts))
+    drawn = [*await visit.screen(facts), *await panel(caller, facts)]
+    if facts.state == "none":
+        drawn.append(await unavailable(first_green(await widget.subjects(found.id))))
+    return html(*drawn)
 
 
 @patch("/chat/hold", guards=[visitor], status_code=200)
@@ -77,25 +80,40 @@ async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Respons
     subject = named(subjects, details.subject) if asked else first_green(subjects)
     if errors := problems_with(details, found.form, subject):
         return html(swap("#form", ui.form(found, options(subjects), details, errors)), status_code=422)
-    assert subject is not None
-    name, visitor_id = details.name.strip()[:80], await known(caller)
+    visitor_id = await known(caller)
+    if subject is None or not await started(visitor_id, found, subject, details):
+        facts = await visit.facts_of(visitor_id)
+        shown = [] if found.form else [*await visit.screen(facts), *await panel(caller, facts)]
+        return html(*shown, await unavailable(subject), status_code=409)
+    return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
+
+
+async def started(visitor_id: int, found: WidgetFacts, subject: SubjectFacts, details: Details) -> bool:
+    name = line(details.name)[:NAME_LENGTH]
     async with db.transaction():
         chat = await routing.start(
             visitor_id,
             found.id,
             subject.queue,
             name=name,
-            email=details.email.strip(),
+            email=line(details.email),
             subject_id=subject.id,
             language=language.get(),
-            page_url=details.page[:URL_LENGTH],
+            page_url=line(details.page)[:URL_LENGTH],
         )
-        if chat is not None and details.question.strip():
+        if chat is not None and "question" in found.form:
             await messages.post(chat, details.key, details.question, author="visitor", name=name)
-    if chat is None:
-        is_open = subject.queue in await hours.open_queues(now())
-        return html(swap("#place", ui.no_place("nobody" if is_open else "closed")), status_code=409)
-    return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
+    return chat is not None
+
+
+def line(text: str) -> str:
+    """Of what is typed in a field of one line: without what no one can see."""
+    return " ".join(messages.cleaned(text).split())
+
+
+async def unavailable(subject: SubjectFacts | None) -> Markup:
+    is_open = subject is not None and subject.queue in await hours.open_queues(now())
+    return swap("#place", ui.no_place("nobody" if is_open else "closed"))
 
 
 async def hold(
@@ -110,7 +128,7 @@ async def hold(
             subject.queue,
             address_hash=keyed("address", address_of(request)),
             language=language.get(),
-            page_url=details.page[:URL_LENGTH],
+            page_url=line(details.page)[:URL_LENGTH],
             subject_id=subject.id,
         )
 
@@ -146,17 +164,16 @@ def first_green(subjects: list[SubjectFacts]) -> SubjectFacts | None:
 
 def problems_with(details: Details, form: list[str], subject: SubjectFacts | None) -> dict[str, str]:
     errors = {}
-    if "name" in form and not details.name.strip():
+    if "name" in form and not line(details.name):
         errors["name"] = _("Enter your name.")
-    if "email" in form and details.email.strip() and not EMAIL.fullmatch(details.email.strip()):
+    if "email" in form and line(details.email) and not EMAIL.fullmatch(line(details.email)):
         errors["email"] = _("Enter an e-mail address such as name@example.be, or leave this empty.")
-    if subject is None:
+    if "subject" in form and subject is None:
         errors["subject"] = _("Choose a subject.")
-    if "question" in form and not details.question.strip():
+    question = messages.cleaned(details.question)
+    if "question" in form and not question.strip():
         errors["question"] = _("Write your question.")
-    elif "question" in form and (
-        problem := messages.problem_with(details.key, messages.cleaned(details.question))
-    ):
+    elif "question" in form and (problem := messages.problem_with(details.key, question)):
         errors["question"] = problem
     return errors
 

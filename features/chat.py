@@ -13,13 +13,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sse_starlette import EventSourceResponse
 
 from db.clock import now
@@ -108,7 +108,7 @@ async def be_here(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 class Read(Struct):
-    seq: int = 0
+    seq: Annotated[int, Meta(ge=0, le=messages.MOST)] = 0
 
 
 @post("/chat/read", guards=[visitor], status_code=204)
@@ -162,22 +162,17 @@ class Window:
 
 
 @get("/chat/stream", guards=[visitor])
-async def follow(request: Request[Any, Any, Any], after: FromQuery[int] = 0) -> EventSourceResponse:
+async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") -> EventSourceResponse:
     caller = visitor_of(request)
     facts = await visit.facts_of(caller.id)
     if facts.state == "none" or visit.past(facts):
         raise NotFoundException
-    resumed = request.headers.get("last-event-id", "")
-    seen = int(resumed) if resumed.isdecimal() else after
+    seen = messages.position(request.headers.get("last-event-id") or after)
     return live.response("chat", Window(caller, facts, language.get(), seen))
 
 
-class Beat(Struct):
-    beat: str = ""
-
-
 @post("/chat/beat", guards=[visitor], status_code=204)
-async def beat(data: Form[Beat]) -> None:
+async def beat(data: Form[live.Beat]) -> None:
     if not await presence.answered(data.beat):
         raise NotFoundException
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromQuery
 from markupsafe import Markup
-from msgspec import Struct
 from sse_starlette import EventSourceResponse
 
 import layouts
@@ -40,6 +40,8 @@ from features.conversations import ConversationRead
 from features.messages import MessagePosted
 from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
 from layouts import Form, html, swap, template
+
+log = structlog.get_logger(__name__)
 
 RECHECK_S = 4  # a stream outlives the request that opened it: its session is looked at again
 
@@ -137,13 +139,19 @@ def topics_of(chat: int) -> tuple[str, str]:
 
 
 @get("/console/stream", guards=[may("chat")])
-async def follow(request: Request[Any, Any, Any], after: FromQuery[str] = "") -> EventSourceResponse:
+async def follow(
+    request: Request[Any, Any, Any], after: FromQuery[str] = "", agent: FromQuery[int] = 0
+) -> EventSourceResponse:
     person = agent_of(request)
+    if agent not in (0, person.id):  # somebody else has signed in in this browser: not on this page
+        raise NotAuthorizedException
     standing = await duty.duty_of(person.id)
     served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()
     cursor = request.headers.get("last-event-id") or after
-    known = positions(cursor)
-    seen, whispered = ({chat: pair[each] for chat, pair in known.items()} for each in (0, 1))
+    mine = {chat.id for chat in await conversations.conversations_of(person.id)}
+    known = {chat: pair for chat, pair in positions(cursor).items() if chat in mine}
+    seen = {chat: public for chat, (public, _own) in known.items()}
+    whispered = {chat: own for chat, (_public, own) in known.items()}
     return live.response("console", Console(person, seen, whispered, served))
 
 
@@ -153,12 +161,8 @@ def positions(cursor: str) -> dict[int, Position]:
     return {int(chat): (int(public), int(own)) for chat, public, own in found}
 
 
-class Beat(Struct):
-    beat: str = ""
-
-
 @post("/console/beat", guards=[may("chat")], status_code=204)
-async def beat(data: Form[Beat]) -> None:
+async def beat(data: Form[live.Beat]) -> None:
     if not await presence.answered(data.beat):
         raise NotFoundException
 
@@ -167,23 +171,39 @@ async def recheck_sessions(stop: asyncio.Event) -> None:
     """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing
     more."""
     while not stop.is_set():
-        viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
-        if viewers:
-            good = await access.still_open({viewer.person.session for viewer in viewers.values()})
-            for subscription, viewer in viewers.items():
-                if viewer.person.session not in good:
-                    subscription.put(live.Stopped("signed_out"))
+        try:
+            await recheck()
+        except Exception:  # the next look may succeed
+            log.exception("recheck failed")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
 
 
-# ---- live: the tabs, and the panes behind them -----------------------------------------------------------
+async def recheck() -> None:
+    viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
+    if not viewers:
+        return
+    good = await access.still_open({viewer.person.session for viewer in viewers.values()}, "chat")
+    for subscription, viewer in viewers.items():
+        if viewer.person.session not in good:
+            subscription.put(live.Stopped("signed_out"))
+
+
+# ---- live: the session, the tabs, and the panes behind them ----------------------------------------------
+
+
+@live.on(live.Connected, page="console")
+async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
+    """Signed in again, perhaps in another window."""
+    return access.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
 
 
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
     open_ones = await conversations.conversations_of(viewer.person.id)
+    for one in open_ones:  # before their threads are read
+        viewer.subscription.follow(*topics_of(one.id))
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
     threads, positions = await threads_of([chat.id for chat in open_ones if chat.id not in viewer.seen])
     request = await requests.open_request(viewer.person.id)
@@ -203,7 +223,6 @@ def follow_only(viewer: Console, chats: set[int], new: dict[int, Position]) -> N
         del viewer.seen[chat]
         viewer.whispered.pop(chat, None)
     for chat, (said, whispered) in new.items():
-        viewer.subscription.follow(*topics_of(chat))
         viewer.seen[chat], viewer.whispered[chat] = said, whispered
 
 
@@ -256,7 +275,7 @@ ui = template("""
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
-<div id="stream" hx-sse:connect="/console/stream?after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
+<div id="stream" hx-sse:connect="/console/stream?agent={{ person.id }}&amp;after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent") }}
 {{ private.pending() }}

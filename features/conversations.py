@@ -8,14 +8,14 @@ DELETE /chats/{id}/tab       put an ended chat away
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from litestar import Request, Response, delete, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from markupsafe import Markup
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 import db
 from db.tables import Message, Participation
@@ -26,6 +26,8 @@ from features.messages import Line, MessagePosted
 from features.participations import agents_in, mark_read, taking_part
 from features.routing import ChatChanged, ConversationsChanged
 from layouts import Form, _, html, swap, template
+
+ChatId = Annotated[int, PathParameter(ge=0, le=messages.MOST)]
 
 
 class ConversationRead(live.Event, frozen=True):
@@ -58,7 +60,10 @@ class Conversation:
 
     @property
     def page_path(self) -> str:
-        return urlsplit(self.page).path or self.page
+        try:
+            return urlsplit(self.page).path or self.page
+        except ValueError:  # whatever the visitor's page says
+            return self.page
 
     @property
     def over(self) -> bool:
@@ -88,10 +93,10 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
         )
         .where(through.agent == agent)
         .where(through.tab_open.eq(True))
-        .where(through.left_at.is_null() | (join.state == "ended"))
+        .where(through.left_at.is_null() | (through.left_how == "ended"))
         .order_by(through.id)
     )
-    rows = await (query.where(through.chat == chat) if chat else query)
+    rows = await (query if chat is None else query.where(through.chat == chat))
     latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
     ids = list(latest)
     unread, agents = await unread_in(ids, latest), await agents_in(ids)
@@ -131,7 +136,7 @@ class Said(Struct):
 
 
 @post("/chats/{chat:int}/messages", guards=[may("chat")], status_code=200)
-async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Said]) -> Response[str]:
+async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -> Response[str]:
     person = agent_of(request)
     await taking_part(person, chat)
     try:
@@ -147,18 +152,18 @@ async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[S
 
 
 @post("/chats/{chat:int}/typing", guards=[may("chat")], status_code=204)
-async def typing(request: Request[Any, Any, Any], chat: FromPath[int]) -> None:
+async def typing(request: Request[Any, Any, Any], chat: ChatId) -> None:
     person = agent_of(request)
     await taking_part(person, chat)
     live.publish(f"chat:{chat}", AgentTyped(chat, person.id))
 
 
 class Read(Struct):
-    seq: int = 0
+    seq: Annotated[int, Meta(ge=0, le=messages.MOST)] = 0
 
 
 @post("/chats/{chat:int}/read", guards=[may("chat")], status_code=204)
-async def read(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Read]) -> None:
+async def read(request: Request[Any, Any, Any], chat: ChatId, data: Form[Read]) -> None:
     person = agent_of(request)
     await taking_part(person, chat, or_did=True)
     await mark_read(person.id, chat, data.seq)
@@ -166,7 +171,7 @@ async def read(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[
 
 
 @get("/chats/{chat:int}/ending", guards=[may("chat")])
-async def ask_ending(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+async def ask_ending(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     """Asked even in mere interruptions; what is over already closes without a question."""
     person = agent_of(request)
     found = await conversations_of(person.id, chat)
@@ -176,7 +181,7 @@ async def ask_ending(request: Request[Any, Any, Any], chat: FromPath[int]) -> Re
 
 
 @post("/chats/{chat:int}/ending", guards=[may("chat")], status_code=200)
-async def end(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+async def end(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     """Ended by the visitor a moment before: then only the tab goes."""
     person = agent_of(request)
     await taking_part(person, chat, or_did=True)
@@ -186,7 +191,7 @@ async def end(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[
 
 
 @delete("/chats/{chat:int}/tab", guards=[may("chat")], status_code=200)
-async def close_tab(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+async def close_tab(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     person = agent_of(request)
     found = await conversations_of(person.id, chat)
     if not found:
@@ -238,11 +243,9 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
 @live.on(VisitorTyped, page="console")
 async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
-    return (
-        swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor")))
-        if found
-        else None
-    )
+    if not found or found[0].over:
+        return None
+    return swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor")))
 
 
 routes = [say, typing, read, ask_ending, end, close_tab]

@@ -15,6 +15,7 @@ from piccolo.columns import Column
 from piccolo.columns.combination import Where
 from piccolo.table import Table
 
+import db
 from db import tables
 from features import hours
 from features.matching import Agent, Chat, Desk, Participation, Profile, Queue, Refusal, Reservation, Row
@@ -83,10 +84,14 @@ async def load_queues(open_queues: set[int]) -> list[Queue]:
 
 
 async def load_profiles() -> dict[int, Profile]:
-    profile, served = tables.Profile, tables.ProfileQueue
-    profiles = {row["id"]: Profile(row["places"]) for row in await profile.select(profile.id, profile.places)}
-    for row in await served.select(served.profile, served.queue, served.priority):
-        profiles[row["profile"]].queues[row["queue"]] = row["priority"]
+    profiles: dict[int, Profile] = {}
+    for row in await db.sql(
+        "SELECT profile.id, places, queue, priority FROM profile"
+        " LEFT JOIN profile_queue ON profile_queue.profile = profile.id"
+    ):
+        profile = profiles.setdefault(row["id"], Profile(row["places"]))
+        if row["queue"] is not None:
+            profile.queues[row["queue"]] = row["priority"]
     return profiles
 
 

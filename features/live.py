@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import structlog
@@ -42,6 +42,12 @@ class Stopped(Event, frozen=True):
     """The stream ends here. `why` is a code that the page knows: restart, signed_out, chat_over."""
 
     why: str
+
+
+class Beat(msgspec.Struct):
+    """The page's answer to a beat: the key of its presence. Those that can be guessed are not a page's."""
+
+    beat: Annotated[str, msgspec.Meta(pattern="^(?!expected-)[A-Za-z0-9_-]{1,64}$")] = "none"
 
 
 class Viewer(Protocol):
@@ -96,8 +102,8 @@ class Subscription:
         self.waiting = asyncio.Event()
 
     def put(self, event: Event) -> None:
-        if len(self.backlog) >= BACKLOG:
-            self.backlog.clear()
+        if len(self.backlog) >= BACKLOG and not isinstance(event, Stopped):
+            self.backlog = {told: None for told in self.backlog if isinstance(told, Stopped)}
             event = Connected()
         self.backlog[event] = None
         self.waiting.set()
@@ -107,7 +113,9 @@ class Subscription:
         self.waiting.clear()
         events = list(self.backlog)
         self.backlog.clear()
-        return [Connected()] if Connected() in events else events
+        if Connected() in events:
+            return [Connected(), *(event for event in events if isinstance(event, Stopped))]
+        return events
 
     def follow(self, *topics: str) -> None:
         for topic in topics:

@@ -67,11 +67,8 @@ async def expected(agent_id: int | None = None, chat_id: int | None = None) -> N
 async def expire() -> None:
     """The pages that have not answered in time. Swept by routing."""
     async with db.transaction():
+        await db.lock(LOCK)
         await _gone(await Presence.delete().where(Presence.alive_until_at <= now()).returning(*_columns()))
-
-
-async def any_expired() -> bool:
-    return await Presence.exists().where(Presence.alive_until_at <= now())
 
 
 async def forget() -> None:

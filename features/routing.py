@@ -2,7 +2,8 @@
 
 `matching` has the rules and `ledger` the rows; here are the verbs, by which visitors, agents and time act.
 Each is one transaction under one lock, for all processes: load what is not over, act, settle, write what has
-changed, tell. Pages call the verbs and read `outlook`, `place` and the columns that `Desk.see` keeps.
+changed, tell. Pages call the verbs and read `outlook`, `place` and the columns that `Desk.see` keeps. A
+transaction that does more calls the verb first: whoever holds a row must not wait for the lock.
 """
 
 import asyncio

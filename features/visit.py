@@ -53,7 +53,7 @@ async def facts_of(visitor: int | None) -> Facts:
     if visitor is None:
         return Facts("none")
     row = await Chat.select().where(Chat.visitor == visitor).order_by(Chat.id, ascending=False).first()
-    if row is None or (row["ended_how"] == "hold_expired" and not row["begun"]):
+    if row is None or (row["state"] == "ended" and row["started_at"] is None):
         return Facts("none")
     waiting, active, ended = (row["state"] == each for each in ("waiting", "active", "ended"))
     return Facts(

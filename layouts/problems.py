@@ -16,10 +16,12 @@ def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
     if status >= 500:
         log.error("failed", path=request.url.path, exc_info=fault)
-    title, words = words_for(status)
+    stale = isinstance(fault, HTTPException) and fault.detail == "csrf"
+    by_visitor = "x-widget" in request.headers
+    title, words = words_for(400 if stale or (status == 401 and by_visitor) else status)
     if request.headers.get("hx-request") != "true":
         return html(ui.page(status, title, words), status_code=status)
-    if status == 401 and "cookie" in request.headers:
+    if stale or (status == 401 and not by_visitor):
         return html(swap("#sign-in-again", ui.session_over(), "outerHTML"), status_code=status)
     return html(swap("#notices", ui.notice(title, words), "beforeend"), status_code=status)
 

@@ -301,7 +301,7 @@ function signIn() {
   if (state.hasAttribute("data-done")) {
     state.removeAttribute("data-done");
     again.close();
-    again.querySelector("[type=password]").value = "";
+    if (document.getElementById("csrf").dataset.agent !== console_.dataset.agent) return location.reload(); // somebody else, in another window
     outbox.retry();
     for (const element of unanswered.splice(0)) if (element.isConnected) element.click?.();
   }

@@ -12,7 +12,6 @@ const record = framed ? { kept: {} } : ownRecord();
 let token = framed ? asked.get("token") : record.token;
 let inSight = !framed;
 let told = ""; // the state that the host page knows
-let unread = 0;
 
 const headers = () => ({ Authorization: `Bearer ${token}`, "X-Widget": here.dataset.key, "X-Language": here.dataset.lang });
 const state = () => document.getElementById("state").dataset.state;
@@ -69,6 +68,7 @@ async function begin() {
   if (line.down) lineChanged(false);
   restore();
   noticed();
+  countUnread();
   if (inSight && (press || !framed)) focusWhereItBelongs();
 }
 
@@ -155,10 +155,7 @@ function noticed() {
 // ---- unread and read -------------------------------------------------------------------------------------------------
 
 document.addEventListener("thread:grown", ({ detail }) => {
-  const fromOthers = detail.added.filter((item) => item.classList.contains("from-agent"));
-  const seen = +document.getElementById("state").dataset.read;
-  if (!looking()) unread += fromOthers.filter((item) => +item.dataset.seq > seen).length;
-  if (fromOthers.length) document.getElementById("typing").replaceChildren();
+  if (detail.added.some((item) => item.classList.contains("from-agent"))) document.getElementById("typing").replaceChildren();
   countUnread();
 });
 document.addEventListener("visibilitychange", countUnread);
@@ -169,15 +166,14 @@ const looking = () => inSight && !document.hidden;
 let readSeq = 0;
 
 function countUnread() {
-  if (looking()) {
-    unread = 0;
-    const newest = Math.max(0, ...all("#thread > [data-seq]").map((item) => +item.dataset.seq));
-    if (newest > readSeq && ["waiting", "active"].includes(state())) {
-      readSeq = newest;
-      fetch("/chat/read", { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
-    }
+  const newest = Math.max(0, ...all("#thread > [data-seq]").map((item) => +item.dataset.seq));
+  if (looking() && newest > readSeq && ["waiting", "active"].includes(state())) {
+    readSeq = newest;
+    fetch("/chat/read", { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
   }
-  tell("unread", { count: unread });
+  const read = Math.max(readSeq, document.getElementById("state").dataset.read ?? 0);
+  const unread = looking() ? [] : all("#thread > .from-agent[data-seq]").filter((item) => item.dataset.seq > read);
+  tell("unread", { count: unread.length });
 }
 
 // ---- the form before the chat ----------------------------------------------------------------------------------------

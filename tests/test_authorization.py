@@ -41,9 +41,12 @@ POST   /chat/beat                                  401     204      404   401   
 GET    /console                                    200     200      200   200   200        200   403
 GET    /console/stream                             401     401      401   200   200        200   403
 POST   /console/beat                               401     401      401   204   404        404   403
+GET    /session/profile                            401     401      401   200   200        200   403
 POST   /session/profile                            401     401      401   200   200        200   403
 PUT    /readiness                                  401     401      401   200   200        200   403
 POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
+POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
+GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403

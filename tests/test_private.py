@@ -25,7 +25,7 @@ async def test_a_colleague_in_the_chat_reads_it_with_the_eye(desk: Desk) -> None
         (note,) = talk.an.screen.css(f"#thread-{talk.chat} .message.private")
         assert "An" in note.text()
         assert "privé" in note.text()
-        assert note.css_first("svg use").attributes["href"].endswith("#eye")
+        assert talk.an.screen.has(f"#thread-{talk.chat} .private use[href$='#eye']")
 
 
 async def test_it_stands_where_it_was_written(desk: Desk) -> None:

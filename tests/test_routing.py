@@ -129,18 +129,20 @@ async def test_before_that_the_priority_counts(room: Room) -> None:
 
 
 async def test_a_begun_conversation_comes_before_all_others(room: Room) -> None:
-    queue = await room.queue(overdue_s=60)
+    queue, busy = await room.queue(overdue_s=60), await room.queue("busy", overdue_s=60)
+    bram = await room.agent("bram", {queue: 1, busy: 1})
+    other = await room.talks(bram, busy)
+    overdue = await room.waits(busy)
+    room.clock.shift(1)
     an = await room.agent("an", {queue: 1})
-    bram = await room.agent("bram", {queue: 1})
     running = await room.talks(an, queue)
-    other = await room.talks(bram, queue)
-    overdue = await room.waits(queue)
+    newer = await room.waits(queue)
     await room.after(100)
     await routing.logout(an)
-    assert await routing.place(running) == 1
-    assert await routing.place(overdue) == 2
+    assert [await routing.place(chat) for chat in (running, newer)] == [1, 2]
     await routing.end(bram, other)
     assert await room.asked(running) == bram
+    assert not await room.asked(overdue), "although its ticket is older"
 
 
 async def test_an_agent_has_one_open_request_and_the_next_follows_its_answer(room: Room) -> None:

@@ -177,6 +177,11 @@ class Routing(RuleBasedStateMachine):
         found = self.act(routing.press(who, self.world.widget, where, address_hash=address))
         assert (found and found.state) == (expected and expected.state)
 
+    @rule(visitor=visitors, queue=queues)
+    def arrives(self, visitor: int, queue: int) -> None:
+        self.presses(visitor, queue)
+        self.starts(visitor, queue)
+
     @rule(visitor=visitors)
     def types(self, visitor: int) -> None:
         who = self.world.visitors[visitor]
@@ -225,6 +230,13 @@ class Routing(RuleBasedStateMachine):
             self.model._pause(mine, "logged in")
             self.model.login(who, self.world.profile(profile))
         self.act(routing.login(who, self.world.profiles[profile]))
+
+    @rule(agent=agents, profile=profiles)
+    def gets_to_work(self, agent: int, profile: int) -> None:
+        self.returns(agent)
+        if self.model.agents[self.world.agents[agent]].profile is None:
+            self.logs_in(agent, profile)
+        self.is_ready(agent)
 
     @rule(agent=agents)
     def logs_out(self, agent: int) -> None:
@@ -314,7 +326,13 @@ class Routing(RuleBasedStateMachine):
         self.world.run(desk.update({desk.alive_at: db.clock.now()}, force=True).run())
         self.act(routing.restart())
 
-    @rule(seconds=st.sampled_from([1, 1, 2, 5, 9, 10, 11, 20, 29, 30, 31, 60, 61, 120, 300, 601]))
+    @rule(which=st.integers(0, 3), early=st.sampled_from([0, 0, 1]))
+    def a_deadline_comes(self, which: int, early: int) -> None:
+        """One of the next, to the second, or a second before."""
+        if coming := sorted(at for at in set(deadlines(self.model)) if at > self.model.now):
+            self.time_passes(max(coming[min(which, len(coming) - 1)] - self.model.now - early, 1))
+
+    @rule(seconds=st.sampled_from([1, 2, 5, 30, 120, 601]))
     def time_passes(self, seconds: int) -> None:
         """Second by second; ours looks when the model says that something happens, and at the end."""
         for second in range(1, seconds + 1):
@@ -464,6 +482,22 @@ class Routing(RuleBasedStateMachine):
         assert seconds(agent.gone_at) == expected.gone_at
         assert seconds(agent.idle_since_at) == expected.idle_since
         assert agent.here == self.model.here(expected)
+
+
+def deadlines(desk: model.Desk) -> Iterator[int]:
+    """When something may follow from time alone."""
+    for request in desk.requests.values():
+        yield request.expires_at
+    for agent in desk.agents.values():
+        if agent.gone_at is not None:
+            yield from (agent.gone_at + seconds for seconds in (10, 30, 60))
+    for c in desk.open.values():
+        yield from (c.hold_until, c.ticket + desk.queues[c.queue].overdue_s)
+        yield from (refused_at + model.RETRY_S for refused_at, _ in c.refused.values())
+        if c.visitor_gone_at is not None:
+            yield from (c.visitor_gone_at + seconds for seconds in (10, 120, 600))
+        if c.alone_since is not None:
+            yield c.alone_since + model.CLOSED_S
 
 
 def picture(desk: model.Desk) -> str:

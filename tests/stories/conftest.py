@@ -43,12 +43,15 @@ START_S = 60
 STOP_S = 20
 PATIENCE_MS = 20_000  # somebody else may be using the machine
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NO_TRACES_OF_AXE = "document.querySelectorAll('[style=\"\"]').forEach(each => each.removeAttribute('style'))"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
 # What a browser calls an error although it is our answer: signed out, gone, too late, wrong, too often.
 ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of (401|404|409|422|429)")
+ANSWERED = re.compile(r"^htmx: htmx:sse:error: SSE reconnect failed with status 401")
 LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
+NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
 TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
@@ -260,12 +263,13 @@ class Browsers:
 
     def hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not self.is_forgiven(message.text):
-            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+            self.complaints.append(f"{message.location.get('url')}: {message.text[:500]}")
 
     def is_forgiven(self, text: str) -> bool:
-        if ANSWERS.search(text) or (self.server.was_killed and LINE_DOWN.search(text)):
-            return True
-        return any(re.search(pattern, text) for pattern in self.forgiven)
+        known = [ANSWERS, ANSWERED, *map(re.compile, self.forgiven)]
+        if self.server.was_killed:
+            known += [LINE_DOWN, NO_ANSWER]
+        return any(pattern.search(text) for pattern in known)
 
     # -- who comes --
 
@@ -304,6 +308,8 @@ class Browsers:
 
     def close(self, failed: bool) -> None:
         for number, context in enumerate(self.contexts, 1):
+            if not context.pages:
+                continue
             folder = pictures()
             if folder and failed:
                 context.tracing.stop(path=folder / f"{self.story}-{number}.zip")
@@ -346,6 +352,7 @@ def check_accessibility(page: Page) -> None:
             "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
             AXE_TAGS,
         )
+        frame.evaluate(NO_TRACES_OF_AXE)
         for violation in result["violations"]:
             nodes = "\n".join(
                 f"    {node['html']}\n    {node['failureSummary']}" for node in violation["nodes"]
