@@ -112,7 +112,7 @@ class Settings:
         shown="none",
     )
     mail_from: str = _setting(
-        "the address that mail comes from", _mail_address, shown="balie@ and the host of `BALIE_URL`"
+        "the address that mail comes from", _mail_address, shown="balie@ and the host of BALIE_URL"
     )
     demo_password: str = _setting(
         "the password of everybody at the example desk", str, shown="made at the first start, and printed"

@@ -288,7 +288,7 @@ ui = template("""
 {{ messages.pending("visitor") }}
 {% call dialog("end-dialog", _("Do you want to end the conversation?")) %}
 <form method="dialog" class="actions end">
-  {{ button(_("Cancel"), type="submit", attrs={"value": "no", "autofocus": true}) }}
+  {{ button(_("Cancel"), type="submit", attrs={"value": "no"}) }}
   {{ button(_("End conversation"), "danger", type="submit", attrs={"value": "yes"}) }}
 </form>
 {% endcall %}

@@ -120,6 +120,6 @@ ui = template("""
 {% endmacro %}
 
 {% macro said(kind, words) %}
-<div id="copy" class="after-part" role="status" tabindex="-1" autofocus>{{ notice(kind, words) }}</div>
+<div id="copy" class="after-part" role="status" tabindex="-1">{{ notice(kind, words) }}</div>
 {% endmacro %}
 """)  # noqa: E501

@@ -82,6 +82,6 @@ ui = template("""
 {% macro blank() %}{{ form({"value": "", "remark": ""}, {}) }}{% endmacro %}
 
 {% macro thanks(words) %}
-<div id="rating" class="after-part" role="status" tabindex="-1" autofocus>{{ notice("success", words) }}</div>
+<div id="rating" class="after-part" role="status" tabindex="-1">{{ notice("success", words) }}</div>
 {% endmacro %}
 """)  # noqa: E501

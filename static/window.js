@@ -126,8 +126,9 @@ let asking = false;
 
 function askedFor() {
   const now = document.getElementById("idle").childElementCount > 0;
-  if (now && !asking && !looking()) unread = Math.max(unread, 1);
-  if (now !== asking) { asking = now; countUnread(); }
+  if (now === asking) return;
+  asking = now;
+  countUnread();
 }
 
 function noticed() {
@@ -173,7 +174,7 @@ function countUnread() {
   }
   const read = Math.max(readSeq, document.getElementById("state").dataset.read ?? 0);
   const unread = looking() ? [] : all("#thread > .from-agent[data-seq]").filter((item) => item.dataset.seq > read);
-  tell("unread", { count: unread.length });
+  tell("unread", { count: unread.length || +(asking && !looking()) });
 }
 
 // ---- the form before the chat ----------------------------------------------------------------------------------------
@@ -266,6 +267,18 @@ function focusWhereItBelongs() {
   const target = { ended: "#after-title", forming: "#form :is(input, select, textarea)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
   document.querySelector(target)?.focus();
 }
+
+// ---- rating and copy by mail: the focus goes to what is wrong, or to the thanks ---------------------------------------
+
+let answered = "";
+
+document.addEventListener("submit", ({ target }) => { if (["rating", "copy"].includes(target.id)) answered = target.id; });
+document.addEventListener("htmx:after:swap", () => {
+  const part = document.getElementById(answered);
+  if (!part || part.matches("form:not(:has([aria-invalid]))")) return;
+  answered = "";
+  (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid]") ?? part).focus();
+});
 
 // ---- downloads: fetched with the token; hx-download saves them --------------------------------------------------------
 

@@ -46,7 +46,7 @@ CREATE TABLE private_thread (
 CREATE TABLE private_message (
     id {id},
     chat {ref} NOT NULL REFERENCES chat (id) ON DELETE RESTRICT,
-    seq INTEGER NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
     key TEXT NOT NULL DEFAULT '',
     after_seq INTEGER NOT NULL DEFAULT 0,
     agent {ref} NOT NULL REFERENCES agent (id) ON DELETE RESTRICT,
