@@ -5,12 +5,14 @@ same object. Each field below is a setting: its name in capitals after BALIE_, i
 the README and `--help`. What an admin can change while the desk is open is not here but in the database.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from db import clock
 
@@ -45,6 +47,25 @@ def _url(text: str) -> str:
 def _database_url(text: str) -> str:
     if text and not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise ValueError("does not begin with sqlite:/// or postgresql://")
+    return text
+
+
+def _smtp_url(text: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("does not look like smtp://host:25 or smtps://user:password@host")
+    if parts.query not in ("", "starttls=0", "starttls=1") or parts.path.strip("/"):
+        raise ValueError("after the host there can only be ?starttls=1")
+    if parts.port == 0:
+        raise ValueError("not a port number")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    if text and not re.fullmatch(r"[^@\s<>\"(),:;]+@[A-Za-z0-9.-]+", text):
+        raise ValueError("not an e-mail address")
     return text
 
 
@@ -85,6 +106,14 @@ class Settings:
         "addresses or networks of proxies whose X-Forwarded-For is believed", _networks, shown="none"
     )
     desk_name: str = _setting("what a new desk is called at its first start", str, "Balie")
+    smtp_url: str = _setting(
+        "the mail server, such as smtp://user:password@host:587?starttls=1 or smtps://host; without it no mail is offered",  # noqa: E501
+        _smtp_url,
+        shown="none",
+    )
+    mail_from: str = _setting(
+        "the address that mail comes from", _mail_address, shown="balie@ and the host of BALIE_URL"
+    )
     demo_password: str = _setting(
         "the password of everybody at the example desk", str, shown="made at the first start, and printed"
     )

@@ -94,6 +94,9 @@ class Queue(Table, tablename="queue"):
     overdue_s = Integer(default=300)  # from then on, the longest waiting comes first
     away_s = Integer(default=600)  # how long a conversation waits for a visitor who is gone (V13)
     green = Boolean(default=False)  # what routing last found: a newcomer would get a place
+    idle_minutes = Integer(
+        default=10
+    )  # of the visitor's silence, until it is asked whether it is there; 0 = off
 
 
 class OpeningHours(Table, tablename="opening_hours"):
@@ -212,7 +215,7 @@ class Chat(Table, tablename="chat"):
     outlook = Text(default="")  # what routing last found for a waiting chat: asked, line, nobody
     started_at: Timestamptz = Timestamptz(null=True, default=None)  # no longer forming
     ended_at: Timestamptz = Timestamptz(null=True, default=None)
-    ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed
+    ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed, idle
     ended_by = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
     language = Text(default="nl")
     page_url = Text(default="")
@@ -222,6 +225,12 @@ class Chat(Table, tablename="chat"):
     seq = Integer(default=0)  # of its last public message
     visitor_read_seq = Integer(default=0)
     unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # by the agents
+    silent_since_at: Timestamptz = Timestamptz(
+        null=True, default=None
+    )  # the visitor; null: has the last word
+    idle_asked_at: Timestamptz = Timestamptz(
+        null=True, default=None
+    )  # "are you still there?", not answered yet
 
 
 class Message(Table, tablename="message"):
@@ -355,6 +364,36 @@ class PrivateMessage(Table, tablename="private_message"):
     sent_at = Timestamptz(default=now)
 
 
+# ---- after the end ---------------------------------------------------------------------------------------
+
+
+class Rating(Table, tablename="rating"):
+    """What a visitor thought of a conversation. Once."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, unique=True, on_delete=RESTRICT)
+    value = Integer()  # 1 = very dissatisfied … 5 = very satisfied
+    remark = Text(default="")
+    rated_at = Timestamptz(default=now)
+
+
+class Mail(Table, tablename="mail"):
+    """A letter that waits to be sent, or was. Each kind once per chat."""
+
+    id: Serial
+    kind = Text()  # who writes it, when it is sent: "transcript"
+    chat = ForeignKey(references=Chat, null=True, on_delete=RESTRICT)
+    address = Text(default="")  # wiped when it has served
+    address_hash = Text(default="")  # keyed: so many for one address, …
+    asked_by_hash = Text(default="")  # … and so many asked for from one
+    language = Text(default="nl")
+    asked_at = Timestamptz(default=now)
+    attempts = Integer(default=0)
+    next_attempt_at: Timestamptz = Timestamptz(null=True, default=None)  # null: sent, or given up
+    sent_at: Timestamptz = Timestamptz(null=True, default=None)
+    problem = Text(default="")  # what went wrong last
+
+
 TABLES: tuple[type[Table], ...] = (
     Desk,
     Role,
@@ -383,4 +422,6 @@ TABLES: tuple[type[Table], ...] = (
     Offer,
     PrivateThread,
     PrivateMessage,
+    Rating,
+    Mail,
 )

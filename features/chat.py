@@ -5,7 +5,7 @@ to show. From then on one stream keeps it true.
 
     GET  /widget/{key}     the window, in a frame of the host page or on a page of its own
     GET  /chat             what this visitor's window shows now
-    POST /chat/messages, /chat/typing, /chat/read, /chat/beat, /chat/ending
+    POST /chat/messages, /chat/typing, /chat/here, /chat/read, /chat/beat, /chat/ending
     GET  /chat/stream
 """
 
@@ -24,7 +24,7 @@ from sse_starlette import EventSourceResponse
 
 from db.clock import now
 from db.tables import Agent, Chat
-from features import arrival, desk, live, messages, presence, routing, visit, widget
+from features import arrival, desk, idle, live, messages, presence, routing, visit, widget
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, LineMoved
@@ -96,6 +96,15 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
 async def typing(request: Request[Any, Any, Any]) -> None:
     chat = await visit.started(visitor_of(request))
     live.publish(f"chat:{chat['id']}", VisitorTyped(chat["id"]))
+    await idle.sign(chat["id"])
+
+
+@post("/chat/here", guards=[visitor], status_code=200)
+async def be_here(request: Request[Any, Any, Any]) -> Response[str]:
+    """ "Yes, I am still here"; or too late, and then the page shows that it has ended."""
+    caller = visitor_of(request)
+    await idle.sign((await visit.started(caller))["id"])
+    return html(*await visit.regions(await visit.facts_of(caller.id)))
 
 
 class Read(Struct):
@@ -217,23 +226,33 @@ async def redraw_message(viewer: Window, event: MessageChanged) -> Markup | None
     return swap("#thread", messages.ui.thread([line], "visitor"), "thread") if line else None
 
 
+@live.on(MessagePosted, page="chat")
+async def redraw_question(viewer: Window, event: MessagePosted) -> Markup | None:
+    """Whoever writes is there."""
+    if not viewer.facts.asked:
+        return None
+    viewer.facts = await visit.facts_of(viewer.caller.id)
+    return swap("#idle", idle.ui.question(viewer.facts.asked))
+
+
 @live.on(AgentTyped, page="chat")
 async def redraw_typing(viewer: Window, event: AgentTyped) -> Markup | None:
     row = await Agent.select(Agent.name).where(Agent.id == event.agent).first()
     return swap("#typing", visit.ui.typing(row["name"])) if row else None
 
 
-routes = [window, show, say, typing, read, end, follow, beat]
+routes = [window, show, say, typing, be_here, read, end, follow, beat]
 
 ui = template("""
 {% from "base.html" import document %}
 {% from "components.html" import button, dialog, icon_button, notice, status %}
 {% import "arrival" as arrival %}
 {% import "messages" as messages %}
+{% import "transcripts" as transcripts %}
 {% import "visit" as visit %}
 
 {% macro page(widget, desk) %}
-{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "thread.js", "window.js"]) %}
+{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "hx-download.min.js", "thread.js", "window.js"]) %}
 <header class="window-head">
   <div class="window-title">
     <h1 translate="no">{{ desk }}</h1>
@@ -241,6 +260,7 @@ ui = template("""
     <div id="status-lost" role="status">{{ status("red", _("Not connected")) }}</div>
   </div>
   <div class="window-actions">
+    {{ transcripts.in_head() }}
     {{ icon_button("minus", _("Minimise"), attrs={"id": "minimise", "data-act": "minimise", "hidden": true}) }}
     {{ icon_button("x", _("End conversation"), attrs={"id": "end", "data-act": "end"}) }}
   </div>
@@ -253,8 +273,10 @@ ui = template("""
     {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>
     {{ visit.typing() }}
+    <div id="idle" role="alert"></div>
     <div id="refused"></div>
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
+    {{ transcripts.lost() }}
     <form class="textbar" id="textbar" method="dialog" action="/chat/messages" data-thread="thread">
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">
@@ -272,7 +294,7 @@ ui = template("""
 {{ messages.pending("visitor") }}
 {% call dialog("end-dialog", _("Do you want to end the conversation?")) %}
 <form method="dialog" class="actions end">
-  {{ button(_("Cancel"), type="submit", attrs={"value": "no", "autofocus": true}) }}
+  {{ button(_("Cancel"), type="submit", attrs={"value": "no"}) }}
   {{ button(_("End conversation"), "danger", type="submit", attrs={"value": "yes"}) }}
 </form>
 {% endcall %}

@@ -90,6 +90,32 @@ def shown_by(kind: str) -> Callable[[Show], Show]:
     return register
 
 
+@dataclass(frozen=True)
+class Told:
+    """One message as a transcript tells it: no marks, no links, no numbers."""
+
+    kind: str
+    author: str
+    name: str
+    body: str
+    data: dict[str, Any]
+    at: datetime
+
+
+Tell = Callable[[Told], str]
+tellers: dict[str, Tell] = {}
+
+
+def told_as(kind: str) -> Callable[[Tell], Tell]:
+    """Let the decorated function say messages of this kind in plain words, for the visitor's transcript."""
+
+    def register(tell: Tell) -> Tell:
+        tellers[kind] = tell
+        return tell
+
+    return register
+
+
 layouts.env.globals["message_kinds"] = kinds
 
 
@@ -153,9 +179,13 @@ async def write(
 
 
 async def set_unanswered(chat: int, since: datetime | None) -> None:
-    """Since when the visitor waits for an answer; a second question does not start the wait anew."""
-    update = Chat.update({Chat.unanswered_since_at: since}).where(Chat.id == chat)
-    await (update.where(Chat.unanswered_since_at.is_null()) if since else update)
+    """Since when the visitor waits for an answer; a second question does not start the wait anew. None: an
+    agent has spoken, and from now on the visitor is silent. Either way nobody need ask who is still there."""
+    if since:
+        waits = "unanswered_since_at = COALESCE(unanswered_since_at, {}), silent_since_at = NULL"
+    else:
+        waits = "unanswered_since_at = NULL, silent_since_at = {}"
+    await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
 
 
 @routing.told("joined", "left", "returned", "ended")
@@ -264,6 +294,25 @@ def local_date(row: dict[str, Any]) -> object:
 def position(text: str) -> int:
     """The last message that a page has, as it says itself. What is not understood has not been seen."""
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+async def told(chat: int) -> list[Told]:
+    """The whole public thread, for a transcript."""
+    columns = Message.kind, Message.author, Message.name, Message.body, Message.data, Message.sent_at
+    rows = await Message.select(*columns).where(Message.chat == chat).order_by(Message.seq)
+    return [
+        Told(row["kind"], row["author"], row["name"], row["body"], json.loads(row["data"]), row["sent_at"])
+        for row in rows
+    ]
+
+
+def in_words(told: Told) -> str:
+    """What a person wrote, exactly; what happened, in the language being spoken."""
+    if told.kind in tellers:
+        return tellers[told.kind](told)
+    if told.author != "desk":
+        return told.body
+    return " ".join(ui.happened(told, "visitor").unescape().split())
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
@@ -416,6 +465,7 @@ ui = template("""
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
 {% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}
 {% elif line.data.how == "visitor_gone" %}{{ _("Visitor gone") }} · {{ time }}
+{% elif line.data.how == "idle" %}{{ _("The conversation ended at %(time)s because of inactivity", time=time) }}
 {% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
 {% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
 {%- endmacro %}

@@ -373,6 +373,13 @@ async def end(agent_id: int, chat_id: int) -> bool:
         return True
 
 
+async def end_idle(chat_id: int) -> None:
+    """Its visitor has not said that they are still there."""
+    async with acting() as desk:
+        if chat := desk.chats.get(chat_id):
+            desk.end(chat, "idle")
+
+
 async def leave(agent_id: int, chat_id: int, requeue: bool = False) -> bool:
     """Allowed when a colleague is in, or back to the queue: there, others are asked before whoever left."""
     async with acting() as desk:

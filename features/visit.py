@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from db.clock import now
 from db.tables import Chat, Participation, Readiness
-from features import messages, routing, widget
+from features import copies, idle, messages, ratings, routing, widget
 from features.access import Caller
 from features.messages import Line
 from layouts import swap, template
@@ -42,6 +42,10 @@ class Facts:
     outlook: str = ""  # while waiting: asked, line, nobody
     place: int = 0  # while waiting: 1 is next
     green: bool = False  # when it has ended: another one could start
+    asked: bool = False  # while active: whether the visitor is still there
+    rated: bool = True  # when it has ended; or there is nothing to be rated
+    copy: str = "off"  # by e-mail, when it has ended: off, offered, asked, sent, failed
+    email: str = ""
 
 
 async def facts_of(visitor: int | None) -> Facts:
@@ -51,7 +55,7 @@ async def facts_of(visitor: int | None) -> Facts:
     row = await Chat.select().where(Chat.visitor == visitor).order_by(Chat.id, ascending=False).first()
     if row is None or (row["state"] == "ended" and row["started_at"] is None):
         return Facts("none")
-    waiting, active = row["state"] == "waiting", row["state"] == "active"
+    waiting, active, ended = (row["state"] == each for each in ("waiting", "active", "ended"))
     return Facts(
         row["state"],
         row["id"],
@@ -64,7 +68,11 @@ async def facts_of(visitor: int | None) -> Facts:
         row["visitor_read_seq"],
         row["outlook"] if waiting else "",
         await routing.place(row["id"]) if waiting else 0,
-        row["state"] == "ended" and any(each.green for each in await widget.subjects(row["widget"])),
+        ended and any(each.green for each in await widget.subjects(row["widget"])),
+        active and row["idle_asked_at"] is not None,
+        not (ended and ratings.can_be_rated(row)) or await ratings.is_rated(row["id"]),
+        await copies.state_of(row["id"]) if ended else "off",
+        row["visitor_email"],
     )
 
 
@@ -126,13 +134,17 @@ async def regions(facts: Facts) -> list[Markup]:
         swap("#state", ui.state(facts)),
         swap("#status", ui.status_line(facts)),
         swap("#waiting", ui.waiting(facts)),
+        swap("#idle", idle.ui.question(facts.asked)),
         swap("#after", ui.after(facts, last[0] if last and last[0].kind == "ended" else None)),
     ]
 
 
 ui = template("""
 {% from "components.html" import button, icon, notice, status %}
+{% import "copies" as copies %}
 {% import "messages" as messages %}
+{% import "ratings" as ratings %}
+{% import "transcripts" as transcripts %}
 
 {# Read by the script and by the stylesheet: which regions are in sight follows from it. #}
 {% macro state(facts) %}
@@ -184,6 +196,10 @@ ui = template("""
     {% else %}{{ button(_("See the information page"), "secondary", "info", attrs={"data-act": "info"}) }}{% endif %}
     {{ button(_("Close window"), attrs={"data-act": "close"}) }}
   </div>
+  {% if not facts.rated %}{{ ratings.blank() }}{% endif %}
+  {{ transcripts.at_the_end() }}
+  {{ copies.region(facts.copy, facts.email) }}
+  {{ button(_("Clear from this device"), "quiet", "trash-2", attrs={"data-act": "forget"}) }}
   {% endif %}
 </section>
 {% endmacro %}

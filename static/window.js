@@ -119,7 +119,17 @@ function look() {
 }
 
 // After every swap: does the state of the chat want something said or focused?
-document.addEventListener("htmx:after:swap", () => noticed());
+document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); });
+
+// "Are you still there?" also reaches who has put the window away: as something unread, on the button of the host page.
+let asking = false;
+
+function askedFor() {
+  const now = document.getElementById("idle").childElementCount > 0;
+  if (now === asking) return;
+  asking = now;
+  countUnread();
+}
 
 function noticed() {
   const now = state();
@@ -164,7 +174,7 @@ function countUnread() {
   }
   const read = Math.max(readSeq, document.getElementById("state").dataset.read ?? 0);
   const unread = looking() ? [] : all("#thread > .from-agent[data-seq]").filter((item) => item.dataset.seq > read);
-  tell("unread", { count: unread.length });
+  tell("unread", { count: unread.length || +(asking && !looking()) });
 }
 
 // ---- offers: who has chosen stays where the menu was; what could not be sent can be chosen again -----------------------
@@ -235,6 +245,13 @@ const acts = {
     forget();
     location.reload();
   },
+  here: () => post("/chat/here").then(focusWhereItBelongs),
+  forget: () => {
+    if (framed) return tell("forget");
+    forget();
+    dropForm();
+    location.reload();
+  },
   info: () => (framed ? tell("info") : location.assign(`/widget/${encodeURIComponent(here.dataset.key)}/info?lang=${here.dataset.lang}`)),
 };
 
@@ -262,6 +279,27 @@ function focusWhereItBelongs() {
   const target = { ended: "#after-title", forming: "#form :is(input, select, textarea)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
   document.querySelector(target)?.focus();
 }
+
+// ---- rating and copy by mail: the focus goes to what is wrong, or to the thanks ---------------------------------------
+
+let answered = "";
+
+document.addEventListener("submit", ({ target }) => { if (["rating", "copy"].includes(target.id)) answered = target.id; });
+document.addEventListener("htmx:after:swap", () => {
+  const part = document.getElementById(answered);
+  if (!part || part.matches("form:not(:has([aria-invalid]))")) return;
+  answered = "";
+  (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid]") ?? part).focus();
+});
+
+// ---- downloads: fetched with the token; hx-download saves them --------------------------------------------------------
+
+const downloadLost = (lost) => ({ target }) => {
+  if (target.closest?.("[data-download]")) document.getElementById("download-lost").hidden = !lost;
+};
+document.addEventListener("htmx:download:start", downloadLost(false));
+document.addEventListener("htmx:response:error", downloadLost(true));
+document.addEventListener("htmx:error", downloadLost(true));
 
 // ---- the host page ---------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,11 @@ POST   /chats/{chat:int}/ending                    401     401      401   200   
 POST   /chat/offers/{offer:int}/choice             401     200      404   401   401        401   401
 POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
 POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
+GET    /chat/transcript.pdf                        401     200      200   401   401        401   401
+GET    /chat/transcript.txt                        401     200      200   401   401        401   401
+POST   /chat/here                                  401     200      200   401   401        401   401
+POST   /chat/rating                                401     404      404   401   401        401   401
+POST   /chat/transcript/mail                       401     404      404   401   401        401   401
 POST   /chat/ending                                401     200      200   401   401        401   401
 DELETE /session                                    401     401      401   409   200        200   200
 """

@@ -54,8 +54,9 @@ LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
-TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
-TRACES += ("offer", "private_message", "private_thread", "visitor", "readiness", "session", "sign_in_failure")
+TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "rating")
+TRACES += ("mail", "offer", "private_message", "private_thread", "chat")
+TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
 
