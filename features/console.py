@@ -25,7 +25,7 @@ from features import access, alerts, conversations, desk, duty, live, messages, 
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import Conversation, ConversationRead
 from features.messages import Line, MessagePosted
-from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
+from features.routing import ChatChanged, ConversationsChanged, ReadinessChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
 log = structlog.get_logger(__name__)
@@ -159,6 +159,16 @@ async def recheck() -> None:
 async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
     """Signed in again, perhaps in another window."""
     return access.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
+
+
+@live.on(ReadinessChanged, page="console")
+async def follow_queues(viewer: Console, event: ReadinessChanged) -> None:
+    """Another profile may have been chosen, in another window."""
+    profile = (await duty.duty_of(viewer.person.id)).profile
+    queues = tuple(each.queue for each in profile.queues) if profile else ()
+    viewer.subscription.unfollow(*(f"queue:{queue}" for queue in viewer.queues if queue not in queues))
+    viewer.subscription.follow(*(f"queue:{queue}" for queue in queues))
+    viewer.queues = queues
 
 
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
