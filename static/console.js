@@ -256,6 +256,8 @@ ask?.addEventListener("close", () => document.getElementById("ask-body").replace
 
 const again = document.getElementById("sign-in-dialog");
 const unanswered = [];
+let typedAt = 0;
+document.addEventListener("input", ({ target }) => { if (target.matches("textarea")) typedAt = Date.now(); }, true);
 
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
@@ -265,7 +267,10 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
 function signIn() {
   const state = document.getElementById("sign-in-again");
   if (!again || !state) return;
-  if (state.hasAttribute("data-needed") && !again.open) again.showModal();
+  if (state.hasAttribute("data-needed") && !again.open) {
+    const pause = typedAt + 1_500 - Date.now(); // the rest of a sentence is no password
+    pause > 0 ? setTimeout(signIn, pause) : again.showModal();
+  }
   if (state.hasAttribute("data-done")) {
     state.removeAttribute("data-done");
     again.close();
@@ -293,6 +298,7 @@ if (console_) {
   textBars({
     send: (form, body) => {
       document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
+      typedAt = 0;
       outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread });
     },
     typed: (form) => fetch(`/chats/${form.dataset.chat}/typing`, { method: "POST", headers: headers() }).catch(() => {}),
