@@ -281,6 +281,7 @@ ui = template("""
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 <p>{{ _("Your account does not take chats.") }}</p>
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
+{{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 """)  # noqa: E501

@@ -147,6 +147,7 @@ routes = [other_profile, choose_profile, set_readiness, sign_out]
 
 ui = template("""
 {% from "base.html" import plain %}
+{% import "access" as access %}
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
 {% macro page(person, profiles, current) %}
@@ -154,6 +155,7 @@ ui = template("""
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles, current) }}
+{{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 
