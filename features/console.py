@@ -38,7 +38,7 @@ from features import (
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import ConversationRead
 from features.messages import MessagePosted
-from features.routing import ChatChanged, ConversationsChanged, RequestsChanged
+from features.routing import ChatChanged, ConversationsChanged, ReadinessChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
 log = structlog.get_logger(__name__)
@@ -198,6 +198,16 @@ async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
     return access.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
 
 
+@live.on(ReadinessChanged, page="console")
+async def follow_queues(viewer: Console, event: ReadinessChanged) -> None:
+    """Another profile may have been chosen, in another window."""
+    profile = (await duty.duty_of(viewer.person.id)).profile
+    queues = tuple(each.queue for each in profile.queues) if profile else ()
+    viewer.subscription.unfollow(*(f"queue:{queue}" for queue in viewer.queues if queue not in queues))
+    viewer.subscription.follow(*(f"queue:{queue}" for queue in queues))
+    viewer.queues = queues
+
+
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
@@ -277,8 +287,8 @@ ui = template("""
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
 <div id="stream" hx-sse:connect="/console/stream?agent={{ person.id }}&amp;after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
-{{ messages.pending("agent") }}
-{{ private.pending() }}
+{{ messages.pending("agent", person.name) }}
+{{ private.pending(person.name) }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
 {{ access.sign_in_again(person) }}
 {% endcall %}
@@ -310,6 +320,7 @@ ui = template("""
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 <p>{{ _("Your account does not take chats.") }}</p>
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
+{{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 """)  # noqa: E501

@@ -120,8 +120,9 @@ async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     return swap("#me", ui.me(viewer.person, standing)) + swap("#pane-none", ui.nothing(standing))
 
 
-@live.on(live.Connected, LineMoved, page="console")
+@live.on(live.Connected, LineMoved, ReadinessChanged, live.Ticked, page="console")
 async def redraw_lines(viewer: Any, event: live.Event) -> Markup | None:
+    """As time goes by, too: queues open and close."""
     return swap("#lines", ui.lines(await lines_of(viewer.person.id)))
 
 
@@ -146,6 +147,7 @@ routes = [other_profile, choose_profile, set_readiness, sign_out]
 
 ui = template("""
 {% from "base.html" import plain %}
+{% import "access" as access %}
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
 {% macro page(person, profiles, current) %}
@@ -153,6 +155,7 @@ ui = template("""
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles, current) }}
+{{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 

@@ -475,10 +475,10 @@ ui = template("""
 {% endmacro %}
 
 {# What the page shows at once and until the server has it; the script fills it in. #}
-{% macro pending(side) %}
+{% macro pending(side, name="") %}
 <template id="pending">
   <li class="message mine from-{{ side }} pending">
-    <p class="byline"><span class="author">{{ _("You") }}</span></p>
+    <p class="byline"><span class="author" translate="no">{{ name or _("You") }}</span></p>
     <div class="bubble" dir="auto"></div>
     <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
       <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>

@@ -8,9 +8,11 @@ from features.access import Person
 
 
 async def taking_part(person: Person, chat: int, or_did: bool = False) -> None:
-    """Somebody else's chat is not there."""
+    """Somebody else's chat is not there. One is in a chat until one leaves, and in one that has ended for
+    ever."""
     query = Participation.exists().where(Participation.agent == person.id).where(Participation.chat == chat)
-    if not await (query if or_did else query.where(Participation.left_at.is_null())):
+    still = Participation.left_at.is_null() | (Participation.left_how == "ended")
+    if not await (query if or_did else query.where(still)):
         raise NotFoundException
 
 

@@ -169,10 +169,10 @@ ui = template("""
 {% endmacro %}
 
 {# What the page shows at once and until the server has it. #}
-{% macro pending() %}
+{% macro pending(name) %}
 <template id="pending-private">
   <li class="message mine from-agent private pending">
-    <p class="byline">{{ icon("eye") }}<span class="author">{{ _("You") }}</span> <span>{{ _("private") }}</span></p>
+    <p class="byline">{{ icon("eye") }}<span class="author" translate="no">{{ name }}</span> <span>{{ _("private") }}</span></p>
     <div class="bubble" dir="auto"></div>
     <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
       <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>

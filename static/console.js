@@ -135,6 +135,7 @@ document.addEventListener("click", ({ target }) => {
 });
 
 function send(form, body) {
+  typedAt = 0;
   document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
   const where = isPrivate(form) ? { url: form.dataset.privateAction, pending: "pending-private" } : { url: form.getAttribute("action") };
   outbox.add({ key: freshKey(), body, thread: form.dataset.thread, ...where });
@@ -301,6 +302,8 @@ ask?.addEventListener("close", () => document.getElementById("ask-body").replace
 
 const again = document.getElementById("sign-in-dialog");
 const unanswered = [];
+let typedAt = 0;
+document.addEventListener("input", ({ target }) => { if (target.matches("textarea")) typedAt = Date.now(); }, true);
 
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
@@ -310,7 +313,10 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
 function signIn() {
   const state = document.getElementById("sign-in-again");
   if (!again || !state) return;
-  if (state.hasAttribute("data-needed") && !again.open) again.showModal();
+  if (state.hasAttribute("data-needed") && !again.open) {
+    const pause = typedAt + 1_500 - Date.now(); // the rest of a sentence is no password
+    pause > 0 ? setTimeout(signIn, pause) : again.showModal();
+  }
   if (state.hasAttribute("data-done")) {
     state.removeAttribute("data-done");
     again.close();

@@ -169,6 +169,7 @@ class Outbox {
     const bubble = document.getElementById(item.pending ?? "pending").content.cloneNode(true).firstElementChild;
     bubble.id = `m-${item.key}`;
     bubble.querySelector(".bubble").textContent = item.body;
+    bubble.classList.toggle("grouped", Boolean(thread.lastElementChild?.classList.contains("mine")));
     thread.append(bubble);
     toEnd(thread);
   }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser
 
+from db.tables import Chat, Readiness
 from tests.conftest import Desk
 from tests.people import AgentClient, Visitor
 from tests.streams import SOON_S, Stream
@@ -57,6 +58,18 @@ async def live(desk: Desk, question: str = QUESTION, username: str = "an") -> As
         yield LiveTalk(talk.jef, talk.an, talk.chat, window, console)
 
 
+async def line_is_gone(agent: str = "") -> None:
+    """The server has noticed that this agent's last page is closed; without a name, that of some visitor."""
+    await eventually_true(lambda: anybody_gone(agent))
+
+
+async def anybody_gone(agent: str) -> bool:
+    if agent:
+        mine = Readiness.exists().where(Readiness.agent.username == agent)
+        return await mine.where(Readiness.gone_at.is_not_null())
+    return await Chat.exists().where(Chat.visitor_gone_at.is_not_null()).where(Chat.state != "ended")
+
+
 async def sign_in_admin(desk: Desk) -> AgentClient:
     """Who has no console, but a page that says so."""
     admin = AgentClient(desk.url, "admin")
@@ -80,3 +93,15 @@ async def eventually_true(holds: Callable[[], Awaitable[object]], within_s: floa
     async with asyncio.timeout(within_s):
         while not await holds():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def second_window(desk: Desk, agent: AgentClient) -> AsyncIterator[tuple[AgentClient, Stream]]:
+    """Of the same browser: with its session, and a page and a stream of its own."""
+    window = AgentClient(desk.url, agent.username)
+    desk.people.append(window)
+    window.client.cookies = agent.client.cookies
+    await window.open()
+    async with window.stream() as stream:
+        await stream.wait_for('id="panels"')
+        yield window, stream

@@ -192,6 +192,18 @@ async def test_a_request_of_an_expired_session_opens_the_sign_in_dialog(desk: De
     assert talk.an.screen.has(f"#thread-{talk.chat}"), "the page stays as it is"
 
 
+async def test_so_does_one_of_the_pages_before_the_work(desk: Desk) -> None:
+    for username in ("an", "admin"):
+        person = desk.nobody()
+        await sign_in(person, username)
+        person.screen.show((await person.get("/console")).text)
+        await expire(username)
+        answer = await person.send("DELETE", "/session", headers=BY_HTMX)
+        assert answer.status_code == 401
+        assert person.screen.has("#sign-in-dialog")
+        assert person.screen.has("#sign-in-again[data-needed]")
+
+
 async def test_the_same_person_signs_in_in_place_and_the_page_goes_on(desk: Desk) -> None:
     talk = await scenes.connected(desk)
     await expire("an")
@@ -439,6 +451,18 @@ async def test_a_page_that_is_open_gets_errors_as_a_notice_in_it(desk: Desk) -> 
         assert answer.text.startswith('<hx-partial hx-target="#notices"')
         assert "<html" not in answer.text
     assert "Deze pagina bestaat niet" in an.screen.text("#notices")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_every_page_that_sends_something_has_a_place_for_notices(desk: Desk) -> None:
+    an, admin = await desk.agent("an"), await scenes.sign_in_admin(desk)
+    jef, nobody = desk.visitor(), desk.nobody()
+    pages = [(nobody, "/console"), (an, "/console"), (admin, "/console"), (jef, "/widget/direct")]
+    for person, path in pages:
+        assert Screen((await person.get(path)).text).has("#notices[aria-live]"), path
+    await an.choose_profile("Loket")
+    assert an.screen.has("#console")
+    assert an.screen.has("#notices[aria-live]")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

@@ -562,6 +562,7 @@ async def test_an_agent_whose_line_is_gone_turns_the_dot_grey_until_it_is_back(
     async with talk.jef.stream(after=2) as stream:
         async with talk.an.stream() as console:
             await console.wait_for('id="tabs"')
+        await scenes.line_is_gone("an")
         clock.shift(5)
         await asyncio.sleep(1.5)
         assert colour(talk.jef) == "dot green", "a short break is none"

@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Frame,
     FrameLocator,
     Locator,
     Page,
@@ -39,6 +40,7 @@ from tests.people import PASSWORD
 ROOT = Path(__file__).parents[2]
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
 SUNDAY_EVENING = "2026-03-15T20:00:00+01:00"
+STORY_S = 300
 START_S = 60
 STOP_S = 20
 PATIENCE_MS = 20_000  # somebody else may be using the machine
@@ -59,6 +61,12 @@ TRACES += ("mail", "offer", "private_message", "private_thread", "chat")
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(STORY_S))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -298,7 +306,7 @@ class Browsers:
         """In the middle of a story: everybody's page, looked at by axe, and kept as a picture."""
         self.photograph_all(name)
         for page in self.open_pages():
-            check_accessibility(page)
+            check_accessibility(page, [frame for frame in page.frames if "/demo" not in frame.url])
 
     def photograph_all(self, name: str) -> None:
         for number, page in enumerate(self.open_pages(), 1):
@@ -344,11 +352,12 @@ def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -
         watched.close(failed)
 
 
-def check_accessibility(page: Page) -> None:
-    """Axe on the page and in each of its frames; nothing may be found."""
+def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
+    """Axe on the page and in each of its frames, or in those; nothing may be found."""
     found = []
-    for frame in page.frames:
-        frame.evaluate(AXE_SCRIPT)
+    for frame in frames or page.frames:
+        if not frame.evaluate("'axe' in window"):
+            frame.evaluate(AXE_SCRIPT)
         result = frame.evaluate(
             "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
             AXE_TAGS,

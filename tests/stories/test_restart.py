@@ -164,14 +164,18 @@ def test_a_session_that_ran_out_asks_to_sign_in_on_the_spot(
 def test_a_draft_outlives_a_session(
     browsers: Browsers, server: Server, an: AgentPage, jef: VisitorPage
 ) -> None:
-    """Nothing is sent: the console hears of it by itself."""
-    an.text_bar().press_sequentially("Half een zi")
+    """Nothing is sent: the console hears of it by itself, and waits until the sentence pauses."""
     server.sql("DELETE FROM session")
+    typed = "Half een zin die langer duurt dan het duurt tot de console het merkt: een zi"
+    an.text_bar().press_sequentially(typed, delay=80)
     expect(an.dialog).to_be_visible()
+    expect(an.dialog.get_by_label("Wachtwoord")).to_have_value("")
+    expect(an.text_bar()).to_have_value(typed)
     an.dialog.get_by_label("Wachtwoord").fill("geheim-1234")
     an.page.keyboard.press("Enter")
     expect(an.dialog).to_be_hidden()
-    expect(an.text_bar()).to_have_value("Half een zi")
+    expect(an.text_bar()).to_have_value(typed)
+    expect(an.text_bar()).to_be_focused()
     an.sees_green()
     jef.say("Nog daar?")
     an.sees("Nog daar?")
