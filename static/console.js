@@ -332,7 +332,9 @@ again?.addEventListener("cancel", (event) => event.preventDefault());
 function settle() {
   signIn();
   if (!console_) return;
-  if (ask.querySelector("[data-ask]") && !ask.open) ask.showModal();
+  const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
+  if (question && !ask.open) ask.showModal();
+  question?.setAttribute("data-live", "");
   reselect();
   restore();
   tick();

@@ -3,6 +3,8 @@
 import pytest
 
 from db.tables import Chat, Message, Participation
+from features import live
+from features.console import Console
 from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.people import AgentClient, new_key
@@ -61,6 +63,30 @@ async def test_a_cursor_that_names_a_colleagues_chat_brings_nothing_of_it(desk: 
         assert "voor An" not in spying.data
         assert "Dit ook" not in spying.data
         assert scenes.QUESTION not in spying.data
+
+
+async def test_nor_does_it_for_the_moment_before_the_first_look(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should that look fail, nothing of the cursor is left to follow."""
+    followed = []
+
+    async def before_the_others(viewer: Console, event: live.Event) -> None:
+        followed.append((set(viewer.seen), set(viewer.subscription.topics)))
+
+    place: tuple[str, type[live.Event]] = ("console", live.Connected)
+    first: list[live.Redraw] = [before_the_others, *live.redraws[place]]
+    monkeypatch.setitem(live.redraws, place, first)
+    talk = await scenes.connected(desk)
+    bram = await desk.agent("bram", "Loket")
+    for agent in (bram, talk.an):
+        async with reading(agent.client, f"/console/stream?after={talk.chat}:0", agent.see, {}) as stream:
+            await stream.wait_for('id="tabs"')
+    (his_seen, his_topics), (her_seen, her_topics) = followed
+    assert not his_seen
+    assert f"chat:{talk.chat}" not in his_topics
+    assert her_seen == {int(talk.chat)}
+    assert f"chat:{talk.chat}" in her_topics
 
 
 async def test_an_agent_who_lost_a_chat_has_no_part_in_it_any_more(desk: Desk) -> None:

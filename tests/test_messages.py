@@ -181,9 +181,15 @@ async def test_a_retry_after_a_lost_answer_is_told_to_those_who_look(desk: Desk)
     assert await stored(talk.chat) == [scenes.QUESTION, "Verloren?"]
 
 
-async def test_what_nobody_was_told_of_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no retry comes: the page went away too."""
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are looked at again sooner than in 5 s."""
     monkeypatch.setattr(messages, "RECHECK_S", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_nobody_was_told_of_is_found(desk: Desk) -> None:
+    """And no retry comes: the page went away too."""
     async with scenes.live(desk) as talk:
         await scenes.eventually(lambda: int(talk.chat) in messages.heads)
         await messages.write(int(talk.chat), new_key(), author="visitor", body="Verloren?")
