@@ -14,7 +14,6 @@ from tests.conftest import Clock, Desk
 from tests.people import new_key
 from tests.streams import Stream
 
-
 # ---- who may open it ---------------------------------------------------------------------------------------
 
 
