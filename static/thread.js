@@ -243,7 +243,7 @@ function textBars({ send, typed, keep }) {
     event.stopPropagation();
     const area = form.elements.body;
     const text = area.value.replace(/\s+$/, "");
-    if (!text.trim() || text.length > LONGEST) return area.focus();
+    if (!text.trim() || [...text].length > LONGEST) return area.focus();
     area.value = "";
     form.typedAt = 0;
     changed(form);

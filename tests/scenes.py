@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from db.tables import Chat, Readiness
+from db.tables import Chat, Message, Profile, Readiness
 from tests.conftest import Desk
 from tests.people import AgentClient, Visitor
 from tests.streams import SOON_S, Stream
@@ -105,3 +106,29 @@ async def second_window(desk: Desk, agent: AgentClient) -> AsyncIterator[tuple[A
     async with window.stream() as stream:
         await stream.wait_for('id="panels"')
         yield window, stream
+
+
+async def at_work(desk: Desk, places: int = 3) -> AgentClient:
+    await Profile.update({Profile.places: places}).where(Profile.name == "Loket")
+    return await desk.agent("an", "Loket", ready=True)
+
+
+def state(visitor: Visitor) -> str:
+    return str(visitor.screen.first("#state").attributes["data-state"])
+
+
+def status(visitor: Visitor) -> str:
+    return visitor.screen.text("#status")
+
+
+def colour(visitor: Visitor) -> str:
+    return str(visitor.screen.first("#status .dot").attributes["class"])
+
+
+async def chats() -> list[dict[str, Any]]:
+    return await Chat.select().where(Chat.state != "forming").order_by(Chat.id)
+
+
+async def bodies() -> list[str]:
+    rows = await Message.select(Message.body).where(Message.kind == "text").order_by(Message.id)
+    return [row["body"] for row in rows]

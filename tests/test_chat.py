@@ -1,4 +1,4 @@
-"""The visitor's window: who may open it, the form before the chat, and what it says in every state."""
+"""The visitor's window: who may open it, what is said in it, and what it says itself in every state."""
 
 import asyncio
 import secrets
@@ -6,49 +6,19 @@ from typing import Any
 
 import pytest
 
-from db.tables import Chat, Message, Presence, Profile, Visitor, Widget
+from db.tables import Message, Presence, Visitor, Widget
 from features import chat as window_feature
 from features import live, visit
 from tests import scenes
 from tests.conftest import Clock, Desk
-from tests.people import AgentClient, new_key
-from tests.people import Visitor as VisitorClient
+from tests.people import new_key
 from tests.streams import Stream
-
-BY_HTMX = {"HX-Request": "true"}
-
-
-async def chats() -> list[dict[str, Any]]:
-    return await Chat.select().where(Chat.state != "forming").order_by(Chat.id)
-
-
-async def bodies() -> list[str]:
-    rows = await Message.select(Message.body).where(Message.kind == "text").order_by(Message.id)
-    return [row["body"] for row in rows]
-
-
-async def at_work(desk: Desk, places: int = 3) -> AgentClient:
-    await Profile.update({Profile.places: places}).where(Profile.name == "Loket")
-    return await desk.agent("an", "Loket", ready=True)
-
-
-def state(visitor: VisitorClient) -> str:
-    return str(visitor.screen.first("#state").attributes["data-state"])
-
-
-def status(visitor: VisitorClient) -> str:
-    return visitor.screen.text("#status")
-
-
-def colour(visitor: VisitorClient) -> str:
-    return str(visitor.screen.first("#status .dot").attributes["class"])
-
 
 # ---- who may open it ---------------------------------------------------------------------------------------
 
 
 async def test_the_shell_is_the_same_for_all_and_may_be_kept(desk: Desk) -> None:
-    await at_work(desk)
+    await scenes.at_work(desk)
     jef = await desk.visitor().begin()
     first, second = await jef.get("/widget/voorbeeld"), await desk.nobody().get("/widget/voorbeeld")
     assert first.text == second.text
@@ -91,7 +61,7 @@ async def test_without_a_good_token_nobody_gets_anything(desk: Desk) -> None:
 
 
 async def test_a_token_is_good_at_its_own_widget_only(desk: Desk) -> None:
-    await at_work(desk)
+    await scenes.at_work(desk)
     jef = await desk.visitor().begin()
     elsewhere = desk.visitor(token=jef.token, widget="direct")
     assert (await elsewhere.get("/chat")).status_code == 404
@@ -102,7 +72,7 @@ async def test_a_token_is_good_at_its_own_widget_only(desk: Desk) -> None:
 
 
 async def test_a_token_is_not_stored_as_it_is(desk: Desk) -> None:
-    await at_work(desk)
+    await scenes.at_work(desk)
     jef = await desk.visitor().begin()
     row = await Visitor.select(Visitor.token_hash).first()
     assert row
@@ -110,11 +80,11 @@ async def test_a_token_is_not_stored_as_it_is(desk: Desk) -> None:
 
 
 async def test_another_visitor_of_the_same_widget_sees_nothing(desk: Desk) -> None:
-    await at_work(desk)
+    await scenes.at_work(desk)
     jef = await desk.visitor().begin("Mijn rijksregisternummer is geheim")
     marie = desk.visitor()
     await marie.open()
-    assert state(marie) == "none"
+    assert scenes.state(marie) == "none"
     assert "geheim" not in (await marie.get("/chat")).text
     for method, path in (
         ("POST", "/chat/messages"),
@@ -126,225 +96,7 @@ async def test_another_visitor_of_the_same_widget_sees_nothing(desk: Desk) -> No
         assert answer.status_code == 404, "there is no chat of hers"
     await marie.end()
     await jef.open()
-    assert state(jef) == "waiting", "which is still there"
-
-
-# ---- the form ----------------------------------------------------------------------------------------------
-
-
-async def pressed(desk: Desk) -> VisitorClient:
-    jef = desk.visitor()
-    await jef.open()
-    await jef.press()
-    return jef
-
-
-async def test_the_press_holds_a_place_and_shows_the_form_with_its_privacy_notice(desk: Desk) -> None:
-    await at_work(desk, places=1)
-    jef = await pressed(desk)
-    assert state(jef) == "forming"
-    assert [node.attributes["name"] for node in jef.screen.css("#form [name]")] == [
-        "name",
-        "email",
-        "subject",
-        "question",
-    ]
-    assert "We gebruiken uw gegevens alleen om uw vraag te beantwoorden." in jef.screen.text("#form .privacy")
-    assert jef.screen.first("#form .privacy a").attributes["href"] == "https://example.org/nl/privacy"
-    marie = desk.visitor()
-    await marie.open()
-    assert "(nu niet beschikbaar)" in (await marie.press()).text, "the only place is Jef's"
-    assert state(marie) == "none"
-
-
-MISTAKES = [
-    ("name", " ", "Vul uw naam in."),
-    ("email", "jef@", "Vul een e-mailadres in"),
-    ("subject", "", "Kies een onderwerp."),
-    ("subject", "999", "Kies een onderwerp."),
-    ("question", " ", "Schrijf uw vraag."),
-    ("question", "x" * 4001, "4.001"),
-]
-
-
-async def test_mistakes_are_named_at_their_field_and_what_was_typed_stays(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    subject = jef.subjects()[1]
-    typed = {
-        "name": 'Jef "<b>',
-        "email": "jef@voorbeeld.be",
-        "subject": subject,
-        "question": "\nWaarom?",
-        "key": new_key(),
-    }
-    for field, value, words in MISTAKES:
-        answer = await jef.post("/chat", {**typed, field: value})
-        assert answer.status_code == 422
-        assert words in jef.screen.text(f"#{field}-error")
-        assert [node.attributes["id"] for node in jef.screen.css("#form [aria-invalid]")] == [field]
-        now = {**typed, field: value}
-        assert jef.screen.first("#name").attributes["value"] == now["name"]
-        assert jef.screen.first("#email").attributes["value"] == now["email"]
-        assert jef.screen.first("#question").text().strip() == now["question"].strip()
-        if field != "subject":
-            assert jef.screen.first("#subject option[selected]").attributes["value"] == subject
-    assert not await chats()
-    assert (await jef.post("/chat", typed)).status_code == 200
-
-
-async def test_all_mistakes_are_named_at_once(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    await jef.post("/chat", {"email": "geen adres"})
-    assert {node.attributes["id"] for node in jef.screen.css("#form [aria-invalid]")} == {
-        "name",
-        "email",
-        "subject",
-        "question",
-    }
-
-
-async def test_the_subject_chooses_the_queue_and_the_rest_is_kept_with_the_chat(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    page = "https://www.voorbeeld.be/aanvraag?stap=2"
-    await jef.start(
-        "Hoe?", subject=jef.subjects()[1], email=" jef@voorbeeld.be ", name=" Jef\0  Peeters ", page=page
-    )
-    (row,) = await Chat.select(
-        Chat.queue.name.as_alias("queue"), Chat.visitor_name, Chat.visitor_email, Chat.page_url, Chat.language
-    )
-    assert row == {
-        "queue": "Vergunningen",
-        "visitor_name": "Jef Peeters",
-        "visitor_email": "jef@voorbeeld.be",
-        "page_url": page,
-        "language": "nl",
-    }
-    assert jef.screen.texts("#thread .bubble") == ["Hoe?"]
-
-
-async def test_a_form_that_is_sent_twice_starts_one_chat_with_one_question(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    form = {"name": "Jef", "subject": jef.subjects()[0], "question": "Eén vraag?", "key": new_key()}
-    answers = await asyncio.gather(*(jef.post("/chat", form) for _time in range(5)))
-    answers.append(await jef.post("/chat", form))
-    assert [answer.status_code for answer in answers] == [200] * 6
-    assert len(await chats()) == 1
-    assert await bodies() == ["Eén vraag?"]
-    assert state(jef) == "waiting"
-
-
-async def test_two_tabs_of_one_visitor_are_one_chat(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    tab = desk.visitor(token=jef.token)
-    await tab.open()
-    assert state(tab) == "forming"
-    await asyncio.gather(jef.start("Uit de ene"), tab.start("Uit de andere"))
-    assert len(await chats()) == 1
-    assert sorted(await bodies()) == ["Uit de andere", "Uit de ene"], "nothing that was typed is lost"
-
-
-async def test_without_a_form_the_press_is_the_start_and_what_is_not_asked_is_not_taken(desk: Desk) -> None:
-    await at_work(desk)
-    jef = desk.visitor(widget="direct")
-    await jef.open()
-    answer = await jef.post("/chat/hold", {"question": "x" * 5000, "name": "Jef\0", "page": "http://[x"})
-    assert answer.status_code == 200
-    assert state(jef) == "waiting"
-    assert await bodies() == []
-    await jef.press()
-    assert len(await chats()) == 1, "a second press is the same chat"
-
-
-async def test_a_place_is_kept_while_somebody_types_and_given_up_when_nobody_does(
-    desk: Desk, clock: Clock
-) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    async with jef.stream() as stream:
-        clock.shift(35)
-        await jef.must("PATCH", "/chat/hold", {"subject": jef.subjects()[0]})
-        clock.shift(35)
-        await jef.get("/chat")
-        assert state(jef) == "forming", "60 s after the last sign of life"
-        clock.shift(35)
-        await stream.wait_for("Uw plaats is niet langer gereserveerd")
-    assert state(jef) == "none"
-    assert jef.screen.has("#form"), "the form stays as it is"
-
-
-async def test_a_place_that_is_gone_is_asked_for_again_by_typing_on(desk: Desk, clock: Clock) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    async with jef.stream() as stream:
-        clock.shift(61)
-        await stream.wait_for("Uw plaats is niet langer gereserveerd")
-    await jef.must("PATCH", "/chat/hold", {"subject": jef.subjects()[0]})
-    assert not jef.screen.text("#place")
-    await jef.open()
-    assert state(jef) == "forming"
-
-
-async def test_with_its_place_gone_the_form_still_starts_a_chat(desk: Desk, clock: Clock) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    async with jef.stream() as stream:
-        clock.shift(61)
-        await stream.wait_for("Uw plaats is niet langer gereserveerd")
-    await jef.start("Toch nog")
-    assert state(jef) == "waiting"
-    assert await bodies() == ["Toch nog"]
-
-
-async def test_a_place_that_is_given_back_leaves_nothing(desk: Desk) -> None:
-    """Nothing began, so nothing has ended."""
-    await at_work(desk)
-    jef = await pressed(desk)
-    await jef.end()
-    assert state(jef) == "none"
-    await jef.open()
-    assert state(jef) == "none"
-    assert (await jef.get("/chat/stream")).status_code == 404
-
-
-async def test_a_subject_with_no_place_is_said_to_have_none_and_can_be_chosen(desk: Desk) -> None:
-    await desk.agent("bram", "Vergunningen", ready=True)
-    jef = await pressed(desk)
-    general, permits = jef.screen.texts("#subject option")
-    assert (general, permits) == ("Algemene vraag (nu niet beschikbaar)", "Vergunningen")
-    await jef.start(subject=jef.subjects()[0])
-    assert status(jef) == "Alle medewerkers zijn in gesprek"
-    assert jef.screen.has("#waiting [data-act=info]")
-
-
-async def test_when_the_last_agent_went_a_moment_ago_the_press_says_so_and_leads_on(desk: Desk) -> None:
-    """The button was still green. Neither with a form nor without is there an empty window."""
-    an = await at_work(desk)
-    await an.pause()
-    for widget, path in (("voorbeeld", "/chat/hold"), ("direct", "/chat/hold")):
-        jef = desk.visitor(widget=widget)
-        jef.screen.show((await jef.get(f"/widget/{widget}")).text)
-        await jef.post(path)
-        assert "niemand beschikbaar" in jef.screen.text("#panel #place")
-        assert jef.screen.has("#panel [data-act=info]")
-    assert not await chats()
-
-
-@pytest.mark.parametrize("time_of_day", ["2026-03-14T10:00:00+01:00"], ids=["Saturday"])
-async def test_a_closed_queue_is_said_to_be_closed(desk: Desk) -> None:
-    await at_work(desk)
-    jef = await pressed(desk)
-    answer = await jef.post(
-        "/chat", {"name": "Jef", "subject": jef.subjects()[1], "question": "?", "key": new_key()}
-    )
-    assert answer.status_code == 409
-    assert jef.screen.text("#place").startswith("De chat is op dit moment gesloten.")
-    await jef.start("Dan algemeen.")
-    assert state(jef) == "waiting"
+    assert scenes.state(jef) == "waiting", "which is still there"
 
 
 # ---- the conversation --------------------------------------------------------------------------------------
@@ -367,8 +119,8 @@ async def test_a_message_in_an_ended_chat_is_refused_and_its_text_kept(desk: Des
     assert answer.status_code == 409
     assert "Dit gesprek is beëindigd." in talk.jef.screen.text("#refused")
     assert talk.jef.screen.first("#refused").attributes["data-key"] == key
-    assert state(talk.jef) == "ended", "and the window learns that it is over"
-    assert await bodies() == [scenes.QUESTION]
+    assert scenes.state(talk.jef) == "ended", "and the window learns that it is over"
+    assert await scenes.bodies() == [scenes.QUESTION]
 
 
 async def test_a_retry_of_what_was_taken_before_the_end_is_not_refused(desk: Desk) -> None:
@@ -377,7 +129,7 @@ async def test_a_retry_of_what_was_taken_before_the_end_is_not_refused(desk: Des
     await talk.jef.say("Bedankt!", key)
     await talk.an.end(talk.chat)
     assert (await talk.jef.say("Bedankt!", key)).status_code == 200
-    assert await bodies() == [scenes.QUESTION, "Bedankt!"]
+    assert await scenes.bodies() == [scenes.QUESTION, "Bedankt!"]
 
 
 async def test_an_end_is_ended_once(desk: Desk) -> None:
@@ -392,21 +144,21 @@ async def test_after_the_end_a_new_chat_is_a_new_one(desk: Desk) -> None:
     talk = await scenes.connected(desk, "De eerste")
     await talk.jef.end()
     await talk.jef.press()
-    assert state(talk.jef) == "forming"
+    assert scenes.state(talk.jef) == "forming"
     await talk.jef.start("De tweede")
     assert talk.jef.screen.texts("#thread .bubble") == ["De tweede"]
-    assert [row["state"] for row in await chats()] == ["ended", "waiting"]
+    assert [row["state"] for row in await scenes.chats()] == ["ended", "waiting"]
 
 
 async def test_an_ended_chat_is_not_shown_to_the_next_person_at_the_machine(desk: Desk, clock: Clock) -> None:
     talk = await scenes.connected(desk)
     await talk.jef.end()
     await talk.jef.open()
-    assert state(talk.jef) == "ended"
+    assert scenes.state(talk.jef) == "ended"
     clock.shift(visit.SHOWN_AFTER_END_S + 1)
     answer = await talk.jef.get("/chat")
     assert scenes.QUESTION not in answer.text
-    assert state(talk.jef) == "none"
+    assert scenes.state(talk.jef) == "none"
     assert (await talk.jef.get("/chat/stream")).status_code == 404
 
 
@@ -467,13 +219,17 @@ async def test_everything_comes_once_and_in_order_however_often_the_line_breaks(
 
 
 async def test_connecting_redraws_what_has_changed_meanwhile(desk: Desk) -> None:
-    an = await at_work(desk)
+    an = await scenes.at_work(desk)
     jef = await desk.visitor().begin()
-    assert status(jef) == "Verbinden met een medewerker…"
+    assert scenes.status(jef) == "Verbinden met een medewerker…"
     await scenes.taken(an)
     async with jef.stream(after=1) as stream:
         await stream.wait_for("Verbonden met")
-    assert (state(jef), status(jef), colour(jef)) == ("active", "Verbonden met An", "dot green")
+    assert (scenes.state(jef), scenes.status(jef), scenes.colour(jef)) == (
+        "active",
+        "Verbonden met An",
+        "dot green",
+    )
     assert not jef.screen.text("#waiting")
 
 
@@ -513,23 +269,23 @@ async def test_typing_is_seen_by_the_other_side_of_this_chat_alone(desk: Desk) -
 
 
 async def test_waiting_says_ones_place_and_how_to_stop(desk: Desk) -> None:
-    an = await at_work(desk, places=1)
+    an = await scenes.at_work(desk, places=1)
     await desk.visitor().begin()
     await scenes.taken(an)
     marie, piet = await desk.visitor().begin(), await desk.visitor().begin()
-    assert (status(marie), colour(marie)) == ("U bent nummer 1 in de wachtrij", "dot grey")
-    assert (status(piet), colour(piet)) == ("U bent nummer 2 in de wachtrij", "dot grey")
+    assert (scenes.status(marie), scenes.colour(marie)) == ("U bent nummer 1 in de wachtrij", "dot grey")
+    assert (scenes.status(piet), scenes.colour(piet)) == ("U bent nummer 2 in de wachtrij", "dot grey")
     assert "U kunt uw vraag alvast typen" in piet.screen.text("#waiting")
     assert piet.screen.text("#waiting [data-act=stop-waiting]") == "Stoppen met wachten"
 
 
 async def test_with_nobody_left_the_wait_says_so_and_leads_to_the_info_card(desk: Desk) -> None:
-    an = await at_work(desk)
+    an = await scenes.at_work(desk)
     jef = await desk.visitor().begin()
     async with jef.stream() as stream:
         await an.pause()
         await stream.wait_for("Alle medewerkers zijn in gesprek")
-    assert colour(jef) == "dot grey"
+    assert scenes.colour(jef) == "dot grey"
     assert jef.screen.has("#waiting [data-act=info]")
     assert jef.screen.has("#waiting [data-act=stop-waiting]")
 
@@ -538,7 +294,7 @@ async def test_a_place_is_told_at_most_every_half_minute(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "BEAT_S", 0.1)
-    an = await at_work(desk, places=1)
+    an = await scenes.at_work(desk, places=1)
     await desk.visitor().begin()
     await scenes.taken(an)
     first, second, third = [await desk.visitor().begin() for _who in range(3)]
@@ -546,7 +302,7 @@ async def test_a_place_is_told_at_most_every_half_minute(
         await stream.wait_for("nummer 3")
         await first.end()
         await asyncio.sleep(0.5)
-        assert status(third) == "U bent nummer 3 in de wachtrij", "told a moment ago"
+        assert scenes.status(third) == "U bent nummer 3 in de wachtrij", "told a moment ago"
         clock.shift(window_feature.PLACE_TOLD_S)
         await stream.wait_for("nummer 2")
         await second.end()
@@ -565,32 +321,32 @@ async def test_an_agent_whose_line_is_gone_turns_the_dot_grey_until_it_is_back(
         await scenes.line_is_gone("an")
         clock.shift(5)
         await asyncio.sleep(1.5)
-        assert colour(talk.jef) == "dot green", "a short break is none"
+        assert scenes.colour(talk.jef) == "dot green", "a short break is none"
         clock.shift(6)
         await stream.wait_for("Even geduld, we verbinden u opnieuw")
-        assert colour(talk.jef) == "dot grey"
+        assert scenes.colour(talk.jef) == "dot grey"
         async with talk.an.stream():
-            await stream.wait_for(lambda: colour(talk.jef) == "dot green")
-    assert status(talk.jef) == "Verbonden met An"
+            await stream.wait_for(lambda: scenes.colour(talk.jef) == "dot green")
+    assert scenes.status(talk.jef) == "Verbonden met An"
 
 
 async def test_a_chat_that_lost_its_agent_is_said_to_be_connected_again(desk: Desk) -> None:
     async with scenes.live(desk) as talk:
         await talk.an.sign_out(anyway="true")
-        await talk.window.wait_for(lambda: state(talk.jef) == "waiting")
-        assert status(talk.jef) == "Even geduld, we verbinden u opnieuw"
-        assert colour(talk.jef) == "dot grey"
+        await talk.window.wait_for(lambda: scenes.state(talk.jef) == "waiting")
+        assert scenes.status(talk.jef) == "Even geduld, we verbinden u opnieuw"
+        assert scenes.colour(talk.jef) == "dot grey"
         await talk.window.wait_for("An heeft het gesprek verlaten")
         bram = await desk.agent("bram", "Loket", ready=True)
         assert await scenes.taken(bram) == talk.chat
-        await talk.window.wait_for(lambda: status(talk.jef) == "Verbonden met Bram")
+        await talk.window.wait_for(lambda: scenes.status(talk.jef) == "Verbonden met Bram")
 
 
 async def test_the_end_says_who_and_when(desk: Desk) -> None:
     async with scenes.live(desk) as talk:
         await talk.an.end(talk.chat)
         await talk.window.wait_for('data-state="ended"')
-    assert (status(talk.jef), colour(talk.jef)) == ("Niet verbonden", "dot red")
+    assert (scenes.status(talk.jef), scenes.colour(talk.jef)) == ("Niet verbonden", "dot red")
     assert talk.jef.screen.text("#after-title") == "Gesprek beëindigd door An om 10:00"
     assert talk.jef.screen.texts("#thread .event-words")[-1] == "Gesprek beëindigd door An om 10:00"
     assert not talk.jef.screen.has("#stream[hx-sse\\:connect]"), "and nothing more is listened to"
@@ -604,13 +360,13 @@ async def test_who_ends_it_is_told_so_too(desk: Desk) -> None:
 
 
 async def test_who_stops_waiting_is_asked_for_no_more(desk: Desk) -> None:
-    an = await at_work(desk)
+    an = await scenes.at_work(desk)
     jef = await desk.visitor().begin()
     async with an.stream() as console:
         await console.wait_for(lambda: an.request)
         await jef.end()
         await console.wait_for(lambda: not an.request)
-    assert state(jef) == "ended"
+    assert scenes.state(jef) == "ended"
 
 
 async def test_the_visitor_sees_nothing_of_the_agent_but_its_name(desk: Desk) -> None:

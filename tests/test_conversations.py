@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.tables import Chat, Message, Participation
+from db.tables import Chat, Participation
 from features import live
 from features.console import Console
 from tests import scenes
@@ -11,11 +11,6 @@ from tests.people import AgentClient, new_key
 from tests.streams import Stream, reading
 
 NOT_THERE = "Deze pagina bestaat niet of niet meer."
-
-
-async def bodies() -> list[str]:
-    rows = await Message.select(Message.body).where(Message.kind == "text").order_by(Message.id)
-    return [row["body"] for row in rows]
 
 
 async def state_of(chat: str) -> str:
@@ -47,7 +42,7 @@ async def test_a_chat_of_a_colleague_is_not_there(desk: Desk) -> None:
         assert all(NOT_THERE in answer.text for answer in asked)
         assert scenes.QUESTION not in (await other.get("/console")).text
     assert await state_of(talk.chat) == "active"
-    assert await bodies() == [scenes.QUESTION]
+    assert await scenes.bodies() == [scenes.QUESTION]
 
 
 async def test_a_cursor_that_names_a_colleagues_chat_brings_nothing_of_it(desk: Desk) -> None:
@@ -181,7 +176,7 @@ async def test_a_message_in_an_ended_chat_is_refused_with_words_at_its_bar(desk:
     assert talk.an.screen.first(f"#refused-{talk.chat}").attributes["data-key"] == key
     again = await talk.an.post(f"/chats/{talk.chat}/messages", {"key": taken, "body": "Dit kwam aan"})
     assert again.status_code == 200, "a retry of what was taken is not refused"
-    assert await bodies() == [scenes.QUESTION, "Dit kwam aan"]
+    assert await scenes.bodies() == [scenes.QUESTION, "Dit kwam aan"]
 
 
 # ---- read and unread ---------------------------------------------------------------------------------------

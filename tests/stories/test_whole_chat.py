@@ -192,7 +192,7 @@ def test_closing_does_not_ask_when_the_visitor_has_ended_it(browsers: Browsers) 
 
 
 def test_a_visitor_who_is_away(browsers: Browsers, server: Server) -> None:
-    """Away for a moment, closing asks; away for longer than the queue allows, there is nothing left to ask."""
+    """For a moment, closing asks; for longer than the queue allows, there is nothing left to ask."""
     server.set("queue", "Algemeen", away_s=20)
     an = browsers.agent("an", "Loket")
     jef = talking(browsers, an)
