@@ -123,7 +123,8 @@ async def write(
 ) -> tuple[int, bool]:
     """The only writer of messages; within a transaction. Its number, and whether it is new. Counting up holds
     the chat's row, so that nobody can read past a message that is not committed yet."""
-    allowed = Chat.state.is_in(["waiting", "active"]) if kind == "text" else Chat.state != "forming"
+    said = kind in ("text", "files")  # by a person; what happened may also be told afterwards
+    allowed = Chat.state.is_in(["waiting", "active"]) if said else Chat.state != "forming"
     counted = (
         await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
     )

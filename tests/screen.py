@@ -52,7 +52,7 @@ def swap(target: LexborNode, partial: LexborNode, how: str) -> None:
         keep_what_is_skipped(target, partial)
     new = list(partial.iter(include_text=True))
     if how == "thread":
-        for item in partial.css("li"):
+        for item in list(partial.iter()):
             put_in_order(target, item)
     elif how == "delete":
         target.decompose()
@@ -80,11 +80,11 @@ def keep_what_is_skipped(target: LexborNode, partial: LexborNode) -> None:
 
 def put_in_order(thread: LexborNode, item: LexborNode) -> None:
     """The house swap: an id that is there is replaced, another goes where its number belongs, or last."""
-    for old in thread.css("li"):
+    for old in thread.iter():
         if old.attributes.get("id") == item.attributes.get("id"):
             old.replace_with(item)
             return
-    for old in thread.css("li"):
+    for old in thread.iter():
         if number(old) > number(item):
             old.insert_before(item)
             return

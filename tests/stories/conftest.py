@@ -54,7 +54,8 @@ LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
-TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
+TRACES: tuple[str, ...] = ("attachment", "private_attachment", "private_message", "private_thread")
+TRACES += ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
