@@ -92,7 +92,7 @@ class Settings:
     )
     host: str = _setting("the address to listen on", str, "127.0.0.1")
     port: int = _setting("the port to listen on", _port, "8000")
-    data: Path = _setting("the directory of the embedded database", Path, "data")  # noqa: RUF009
+    data: Path = _setting("the directory of the embedded database and of attachments", Path, "data")  # noqa: RUF009
     database_url: str = _setting(
         "sqlite:///path or postgresql://user:password@host/name",
         _database_url,

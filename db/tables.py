@@ -171,6 +171,7 @@ class Widget(Table, tablename="widget"):
     privacy: JSON = JSON(default="{}")  # per language: {"text": …, "url": …}
     info_url = Text(default="")  # where blue leads; "" = our own info card
     info_card: JSON = JSON(default="{}")  # per language, Markdown
+    documents = Boolean(default=True)  # docx and odt may be added to messages
 
 
 class Subject(Table, tablename="subject"):
@@ -394,6 +395,44 @@ class Mail(Table, tablename="mail"):
     problem = Text(default="")  # what went wrong last
 
 
+class Attachment(Table, tablename="attachment"):
+    """A file added to a public message, or about to be. Its bytes lie in the data directory."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    key = Text()  # made by the sender: the same key again is the same file
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)  # null: from the visitor
+    seq: Integer = Integer(null=True, default=None)  # of its message; null: not sent yet
+    name = Text(default="")
+    sha256 = Text(default="")  # "" = not here, or not yet
+    media = Text(default="")
+    size = Integer(default=0)  # bytes
+    width = Integer(default=0)  # of an image
+    height = Integer(default=0)
+    thumbnail = Text(default="")  # of an image: a data: URL
+    refused = Text(default="")  # a code: why it was not taken
+    uploaded_at = Timestamptz(default=now)
+
+
+class PrivateAttachment(Table, tablename="private_attachment"):
+    """A file added to a private message, or about to be: nothing that a visitor's page reads."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    key = Text()
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
+    seq: Integer = Integer(null=True, default=None)  # of its private message
+    name = Text(default="")
+    sha256 = Text(default="")
+    media = Text(default="")
+    size = Integer(default=0)
+    width = Integer(default=0)
+    height = Integer(default=0)
+    thumbnail = Text(default="")
+    refused = Text(default="")
+    uploaded_at = Timestamptz(default=now)
+
+
 TABLES: tuple[type[Table], ...] = (
     Desk,
     Role,
@@ -424,4 +463,6 @@ TABLES: tuple[type[Table], ...] = (
     PrivateMessage,
     Rating,
     Mail,
+    Attachment,
+    PrivateAttachment,
 )

@@ -24,7 +24,7 @@ from sse_starlette import EventSourceResponse
 
 from db.clock import now
 from db.tables import Agent, Chat
-from features import arrival, desk, idle, live, messages, presence, routing, visit, widget
+from features import arrival, attachments, desk, files, idle, live, messages, presence, routing, visit, widget
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, LineMoved
@@ -52,7 +52,7 @@ async def window(key: FromPath[str], lang: FromQuery[str] = "") -> Response[str]
     if found is None:
         raise NotFoundException
     with speaking(best_language(lang, found.language)):
-        page = ui.page(found, desk.facts.name)
+        page = ui.page(found, desk.facts.name, files.kit())
     policy = widget.window_policy(found)
     return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})
 
@@ -73,6 +73,7 @@ async def show(request: Request[Any, Any, Any]) -> Response[str]:
 class Said(Struct):
     key: str = ""
     body: str = ""
+    files: str = ""  # the numbers of those that were added
 
 
 @post("/chat/messages", guards=[visitor], status_code=200)
@@ -80,8 +81,8 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
     caller = visitor_of(request)
     chat = await visit.started(caller)
     try:
-        seq = await messages.post(
-            chat["id"], data.key, data.body, author="visitor", name=chat["visitor_name"]
+        seq = await attachments.send(
+            chat["id"], data.key, data.body, data.files, author="visitor", name=chat["visitor_name"]
         )
     except messages.ChatIsOver as over:
         regions = await visit.regions(await visit.facts_of(caller.id))
@@ -247,12 +248,13 @@ ui = template("""
 {% from "base.html" import document %}
 {% from "components.html" import button, dialog, icon_button, notice, status %}
 {% import "arrival" as arrival %}
+{% import "files" as files %}
 {% import "messages" as messages %}
 {% import "transcripts" as transcripts %}
 {% import "visit" as visit %}
 
-{% macro page(widget, desk) %}
-{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "hx-download.min.js", "thread.js", "window.js"]) %}
+{% macro page(widget, desk, kit) %}
+{% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "hx-download.min.js", "thread.js", "files.js", "window.js"]) %}
 <header class="window-head">
   <div class="window-title">
     <h1 translate="no">{{ desk }}</h1>
@@ -278,8 +280,11 @@ ui = template("""
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
     {{ transcripts.lost() }}
     <form class="textbar" id="textbar" method="dialog" action="/chat/messages" data-thread="thread">
+      {{ files.list("/chat/files") }}
       <output class="counter" data-counter hidden></output>
       <div class="textbar-row">
+        {{ files.picker() }}
+        {{ icon_button("paperclip", _("Add attachment"), attrs={"data-attach": true}) }}
         <div class="textbar-box">
           <textarea name="body" rows="1" dir="auto" aria-label="{{ _("Your message") }}" placeholder="{{ _("Your message") }}"></textarea>
         </div>
@@ -292,6 +297,7 @@ ui = template("""
 <div id="notices" aria-live="assertive"></div>
 <div id="stream"></div>
 {{ messages.pending("visitor") }}
+{{ kit }}
 {% call dialog("end-dialog", _("Do you want to end the conversation?")) %}
 <form method="dialog" class="actions end">
   {{ button(_("Cancel"), type="submit", attrs={"value": "no"}) }}

@@ -28,6 +28,7 @@ from features import (
     conversations,
     desk,
     duty,
+    files,
     live,
     messages,
     presence,
@@ -109,6 +110,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
             await requests.open_request(person.id),
             cursor_of(positions),
             now(),
+            files.kit(),
         ),
         headers={"Cache-Control": "no-store"},
     )
@@ -255,8 +257,8 @@ ui = template("""
 {% import "private" as private %}
 {% import "requests" as requests %}
 
-{% macro page(desk, person, standing, lines, chats, threads, request, cursor, now) %}
-{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "console.js", "tools.js"], person.csrf) %}
+{% macro page(desk, person, standing, lines, chats, threads, request, cursor, now, kit) %}
+{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "files.js", "console.js", "tools.js"], person.csrf) %}
 <a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
 <header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}">
   <h1 class="wordmark">{{ icon("messages-square") }}Balie</h1>
@@ -289,6 +291,7 @@ ui = template("""
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent", person.name) }}
 {{ private.pending(person.name) }}
+{{ kit }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
 {{ access.sign_in_again(person) }}
 {% endcall %}

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 
 import db
 from db.tables import Message, Participation
-from features import live, messages, routing
+from features import attachments, live, messages, routing
 from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.messages import Line, MessageChanged, MessagePosted
@@ -133,6 +133,7 @@ async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[i
 class Said(Struct):
     key: str = ""
     body: str = ""
+    files: str = ""  # the numbers of those that were added
 
 
 @post("/chats/{chat:int}/messages", guards=[may("chat")], status_code=200)
@@ -140,8 +141,8 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
     person = agent_of(request)
     await taking_part(person, chat)
     try:
-        seq = await messages.post(
-            chat, data.key, data.body, author="agent", name=person.name, agent=person.id
+        seq = await attachments.send(
+            chat, data.key, data.body, data.files, author="agent", name=person.name, agent=person.id
         )
     except messages.Refused as refused:
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
@@ -259,6 +260,7 @@ routes = [say, typing, read, ask_ending, end, close_tab]
 
 ui = template("""
 {% from "components.html" import badge, button, fact, icon, icon_button, status %}
+{% import "files" as files %}
 {% import "messages" as messages %}
 
 {% macro tab(chat) %}
@@ -324,7 +326,11 @@ ui = template("""
     {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}
     {{ tool(chat.id, "offers", "list", _("Offer"), _("Put a menu of options before the visitor"), never_private=true) }}
     <button type="button" class="button quiet" data-private aria-pressed="false" title="{{ _("Visible to staff only") }}">{{ icon("eye") }}<span>{{ _("Private") }}</span></button>
+    {{ files.picker() }}
+    <button type="button" class="button quiet" title="{{ _("Add attachment") }}" data-attach>{{ icon("paperclip") }}<span>{{ _("Attachment") }}</span></button>
   </div>
+  {{ files.list("/chats/" ~ chat.id ~ "/files") }}
+  {{ files.list("/chats/" ~ chat.id ~ "/private-files", "private") }}
   <output class="counter" data-counter hidden></output>
   <div class="textbar-row">
     <div class="textbar-box">

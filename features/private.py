@@ -1,6 +1,8 @@
 """Private messages: what agents write for colleagues only, in the same thread, with the eye beside the name.
 
-    POST /chats/{id}/private-messages
+    POST   /chats/{id}/private-messages
+    POST   /chats/{id}/private-files           adds a file to the one being written; DELETE takes it back
+    GET    /chats/{id}/private-files/{file}    a sent one, for the agents who are or were in the chat
 
 They live in tables of their own, are counted on their own and are told on topics of their own: no visitor's
 page, stream, count or transcript reads any of them. They can be written after the visitor has left, as notes.
@@ -12,19 +14,22 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
+from litestar.response import Stream
 from markupsafe import Markup
 from msgspec import Struct
 
 import db
 from db.clock import now
-from db.tables import Chat, PrivateMessage
-from features import live, messages
+from db.tables import Chat, PrivateAttachment, PrivateMessage
+from features import files, live, messages
 from features.access import Person, agent_of, may
 from features.messages import Line
 from features.participations import taking_part
 from layouts import Form, html, swap, template
+
+files.tables.append(PrivateAttachment)
 
 
 class PrivatelyPosted(live.Event, frozen=True):
@@ -44,6 +49,8 @@ class Note:
     name: str
     body: Markup
     at: datetime
+    chat: int
+    files: list[dict[str, Any]]
 
     @property
     def place(self) -> str:
@@ -58,6 +65,7 @@ def topic(chat: int) -> str:
 class Said(Struct):
     key: str = ""
     body: str = ""
+    files: str = ""  # the numbers of those that were added
 
 
 @post("/chats/{chat:int}/private-messages", guards=[may("chat")], status_code=200)
@@ -65,13 +73,16 @@ async def say(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[S
     person = agent_of(request)
     await taking_part(person, chat, or_did=True)
     body = messages.cleaned(data.body)
-    if problem := messages.problem_with(data.key, body):
+    if problem := messages.problem_with(data.key, body or data.files):
         return html(messages.refusal(data.key, problem, chat), status_code=422)
-    seq = await write(chat, data.key, person, body)
+    try:
+        seq = await write(chat, data.key, person, body, data.files)
+    except messages.Refused as refused:
+        return html(messages.refusal(data.key, str(refused), chat), status_code=422)
     return html(swap(f"#thread-{chat}", ui.notes(await thread(chat, seq - 1)), "thread"))
 
 
-async def write(chat: int, key: str, person: Person, body: str) -> int:
+async def write(chat: int, key: str, person: Person, body: str, tickets: str = "") -> int:
     """The same key again is the same message: its first number."""
     async with db.transaction():
         seq = await counted(chat, 1)
@@ -85,6 +96,8 @@ async def write(chat: int, key: str, person: Person, body: str) -> int:
             note = PrivateMessage(chat=chat, seq=seq, key=key, after_seq=public["seq"], agent=person.id)
             note.name, note.body, note.sent_at = person.name, body, now()
             await PrivateMessage.insert(note)
+            added = await files.claimed(PrivateAttachment, chat, person.id, tickets)
+            await files.attach(PrivateAttachment, added, seq)
         db.after_commit(partial(live.publish, topic(chat), PrivatelyPosted(chat)))
         return seq
 
@@ -114,6 +127,7 @@ async def thread(chat: int, after: int = 0) -> list[Note]:
         .where(PrivateMessage.seq > after)
         .order_by(PrivateMessage.seq)
     )
+    added = await files_of(chat, after) if rows else {}
     return [
         Note(
             row["key"],
@@ -123,9 +137,25 @@ async def thread(chat: int, after: int = 0) -> list[Note]:
             row["name"],
             messages.linked(row["body"]),
             row["sent_at"],
+            chat,
+            added.get(row["seq"], []),
         )
         for row in rows
     ]
+
+
+async def files_of(chat: int, after: int) -> dict[int, list[dict[str, Any]]]:
+    """By the private message that they were sent with."""
+    rows = await (
+        PrivateAttachment.select()
+        .where(PrivateAttachment.chat == chat)
+        .where(PrivateAttachment.seq > after)
+        .order_by(PrivateAttachment.id)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row, facts in zip(rows, files.facts(rows), strict=True):
+        found.setdefault(row["seq"], []).append(facts)
+    return found
 
 
 def woven(lines: Sequence[Line], notes: Sequence[Note]) -> Markup:
@@ -153,17 +183,58 @@ def last_of(notes: Iterable[Note]) -> int:
     return max((note.seq for note in notes), default=0)
 
 
-routes = [say]
+# ---- files -----------------------------------------------------------------------------------------------
+
+
+@post(
+    "/chats/{chat:int}/private-files",
+    guards=[may("chat")],
+    status_code=200,
+    request_max_body_size=files.BODY_BYTES,
+)
+async def add(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    base = f"/chats/{chat}/private-files"
+    return await files.receive(PrivateAttachment, chat, person.id, base, request)
+
+
+@delete("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat")])
+async def take_back(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> None:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    await files.remove(PrivateAttachment, chat, person.id, file)
+
+
+@get("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat")])
+async def fetch(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
+    await taking_part(agent_of(request), chat, or_did=True)
+    sent = PrivateAttachment.select().where(PrivateAttachment.id == file)
+    sent = sent.where(PrivateAttachment.chat == chat).where(PrivateAttachment.seq.is_not_null())
+    return files.download(await sent.first())
+
+
+routes = [say, add, take_back, fetch]
 
 ui = template("""
 {% from "components.html" import icon %}
+
+{% import "files" as files %}
 
 {% macro notes(notes) %}{% for each in notes %}{{ note(each) }}{% endfor %}{% endmacro %}
 
 {% macro note(note) %}
 <li id="m-{{ note.key }}" data-seq="{{ note.place }}" class="message mine from-agent private">
   <p class="byline">{{ icon("eye") }}<span class="author" translate="no">{{ note.name }}</span> <span>{{ _("private") }}</span></p>
+  {% if note.files %}
+  <div class="bubble with-files">
+    {% if note.body %}<div class="bubble-words" dir="auto">{{ note.body }}</div>{% endif %}
+    <p class="visually-hidden">{{ ngettext("%(num)s attachment", "%(num)s attachments", note.files | length) }}</p>
+    {{ files.shown(note.files, "/chats/" ~ note.chat ~ "/private-files", "agent") }}
+  </div>
+  {% else %}
   <div class="bubble" dir="auto">{{ note.body }}</div>
+  {% endif %}
   <p class="delivery"><time datetime="{{ note.at.isoformat() }}">{{ note.at | clock_time }}</time></p>
 </li>
 {% endmacro %}

@@ -65,6 +65,7 @@ class WidgetFacts:
     privacy: dict[str, dict[str, str]]
     info_url: str
     info_card: dict[str, str]
+    documents: bool = True  # docx and odt may be added to messages
 
     @property
     def privacy_text(self) -> str:

@@ -22,6 +22,7 @@ from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from litestar import MediaType, Response
 from litestar.enums import RequestEncodingType
@@ -90,6 +91,14 @@ def number(n: int) -> str:
     return format_decimal(n, locale=LANGUAGES[language.get()])
 
 
+def file_size(n: int) -> str:
+    """In the unit that people read it in; JavaScript says the same while it uploads."""
+    kilobytes, megabytes = n / 1024, n / 1024**2
+    value, unit = (megabytes, "megabyte") if megabytes >= 1 else (max(kilobytes, 0.1), "kilobyte")
+    shown = round(value, 1) if value < 10 else round(value)
+    return str(format_unit(shown, f"digital-{unit}", "short", locale=LANGUAGES[language.get()]))
+
+
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
     name: str = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
@@ -119,6 +128,7 @@ env = Environment(
 env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
+env.filters["file_size"] = file_size
 env.filters["language_name"] = language_name
 env.globals["language"] = language.get
 

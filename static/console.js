@@ -134,11 +134,11 @@ document.addEventListener("click", ({ target }) => {
   form.elements.body.focus();
 });
 
-function send(form, body) {
+function send(form, body, added) {
   typedAt = 0;
   document.getElementById(`refused-${form.dataset.chat}`)?.replaceChildren();
   const where = isPrivate(form) ? { url: form.dataset.privateAction, pending: "pending-private" } : { url: form.getAttribute("action") };
-  outbox.add({ key: freshKey(), body, thread: form.dataset.thread, ...where });
+  outbox.add({ key: freshKey(), body, thread: form.dataset.thread, ...where, ...added });
 }
 
 document.addEventListener("outbox:refused", ({ detail }) => {

@@ -40,6 +40,7 @@ function update(target, old, item) {
     const box = document.createDocumentFragment();
     box.append(item);
     threadSwap.api.morph(old, box, false);
+    htmx.process(old); // what it has got that can be pressed
   }
   if (wasPending) {
     const next = successor(target, { dataset: { seq } }, old);
@@ -168,7 +169,7 @@ class Outbox {
     if (!thread || document.getElementById(`m-${item.key}`)) return;
     const bubble = document.getElementById(item.pending ?? "pending").content.cloneNode(true).firstElementChild;
     bubble.id = `m-${item.key}`;
-    bubble.querySelector(".bubble").textContent = item.body;
+    bubble.querySelector(".bubble").textContent = item.body || item.names;
     bubble.classList.toggle("grouped", Boolean(thread.lastElementChild?.classList.contains("mine")));
     thread.append(bubble);
     toEnd(thread);
@@ -179,7 +180,7 @@ class Outbox {
     this.working = true;
     for (let item; (item = this.waiting[0]); ) {
       const patience = setTimeout(() => this.mark(item, true), 5_000);
-      const status = await post(item.url, { key: item.key, body: item.body });
+      const status = await post(item.url, { key: item.key, body: item.body, ...(item.files && { files: item.files }) });
       clearTimeout(patience);
       if (status && status < 500 && ![401, 403, 408, 429].includes(status)) this.done(item, status);
       else {
@@ -227,7 +228,7 @@ async function post(url, values = {}, method = "POST") {
 
 // ---- the text bar ----------------------------------------------------------------------------------------------------
 
-// send(form, text), typed(form), keep(form, text): what a bar does with what is written in it.
+// send(form, text, added), typed(form), keep(form, text): what a bar does with what is written in it.
 function textBars({ send, typed, keep }) {
   const barOf = (target) => target.closest?.("form.textbar");
   document.addEventListener("keydown", (event) => {
@@ -243,12 +244,13 @@ function textBars({ send, typed, keep }) {
     event.stopPropagation();
     const area = form.elements.body;
     const text = area.value.replace(/\s+$/, "");
-    if (!text.trim() || [...text].length > LONGEST) return area.focus();
+    if (sendLater(form)) return;
+    if ((!text.trim() && !hasFiles(form)) || [...text].length > LONGEST) return area.focus();
     area.value = "";
     form.typedAt = 0;
     changed(form);
     keep(form, "");
-    send(form, text);
+    send(form, text, takeFiles(form));
     area.focus();
   }, true);
   document.addEventListener("input", (event) => {

@@ -88,9 +88,9 @@ const page = () => (framed ? asked.get("page") : document.referrer) || "";
 // ---- the conversation ------------------------------------------------------------------------------------------------
 
 textBars({
-  send: (form, body) => {
+  send: (form, body, added) => {
     document.getElementById("refused").replaceChildren();
-    outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread });
+    outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread, ...added });
   },
   typed: () => state() === "active" && fetch("/chat/typing", { method: "POST", headers: headers() }).catch(() => {}),
   keep: (form, text) => keep("draft", text),

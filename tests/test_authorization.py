@@ -39,6 +39,9 @@ POST   /chat/messages                              401     200      200   401   
 POST   /chat/typing                                401     204      204   401   401        401   401
 POST   /chat/read                                  401     204      204   401   401        401   401
 POST   /chat/beat                                  401     204      404   401   401        401   401
+POST   /chat/files                                 401     400      400   401   401        401   401
+GET    /chat/files/{file:int}                      401     404      404   401   401        401   401
+DELETE /chat/files/{file:int}                      401     204      204   401   401        401   401
 GET    /console                                    200     200      200   200   200        200   403
 GET    /console/stream                             401     401      401   200   200        200   403
 POST   /console/beat                               401     401      401   204   404        404   403
@@ -50,6 +53,12 @@ GET    /chats/{chat:int}/offers                    401     401      401   200   
 POST   /chats/{chat:int}/offers                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
 GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
+POST   /chats/{chat:int}/files                     401     401      401   400   404        404   403
+GET    /chats/{chat:int}/files/{file:int}          401     401      401   404   404        404   403
+DELETE /chats/{chat:int}/files/{file:int}          401     401      401   204   404        404   403
+POST   /chats/{chat:int}/private-files             401     401      401   400   404        404   403
+GET    /chats/{chat:int}/private-files/{file:int}  401     401      401   404   404        404   403
+DELETE /chats/{chat:int}/private-files/{file:int}  401     401      401   204   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
@@ -171,7 +180,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         .replace("{token:str}", "x")
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
-    url = url.replace("{offer:int}", str(here.offer))
+    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999")
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
