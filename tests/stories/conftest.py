@@ -54,7 +54,16 @@ LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
-TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "chat")
+TRACES: tuple[str, ...] = (
+    "presence",
+    "refusal",
+    "reservation",
+    "invite",
+    "participation",
+    "message",
+    "step",
+    "chat",
+)
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
