@@ -31,7 +31,7 @@ def invite_agent(desk: Desk, chat: Chat, by: Agent, agent_id: int, note: str) ->
     expires_at = desk.after(desk.queues[chat.queue].answer_s)
     chat.invite = Invite(chat.id, by.id, agent_id, None, note, desk.now, expires_at)
     desk.invites.append(chat.invite)
-    desk.note("invited", chat, by, agent=agent_id)
+    desk.note("invited", chat, by, invited=agent_id)
     desk.note("asked", chat, agent, invited_by=by.id, taken=desk.taken()[agent_id], places=agent.places)
     desk.ask(chat, agent, chat.queue, "direct")
     return ""

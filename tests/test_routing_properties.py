@@ -408,7 +408,7 @@ class Routing(RuleBasedStateMachine):
         problem = self.act(invites.pass_on(reservation, request.agent, **to))
         assert (problem == "") == self.model.pass_on(request.id, request.agent, **to), problem
 
-    def somebody(self, agent: int, queue: int, data: st.DataObject) -> dict[str, int]:
+    def somebody(self, agent: int, queue: int, data: st.DataObject) -> dict[str, Any]:
         by_name = data.draw(st.booleans())
         return {"agent": self.world.agents[agent]} if by_name else {"queue": self.world.queues[queue]}
 
