@@ -29,7 +29,7 @@ document.addEventListener("click", async (event) => {
     const panel = document.getElementById(button.getAttribute("aria-controls"));
     if (panel.button === button && panel.firstElementChild) return closeTool(panel);
     await openTool(button);
-    return panel.querySelector("[data-filter], input, select, textarea, button:not([data-close-tool])")?.focus();
+    return panel.querySelector("[data-filter], input:enabled, select, textarea, button:not([data-close-tool])")?.focus();
   }
   if (event.target.closest?.("[data-close-tool]")) return closeTool(toolOf(event.target));
   const option = event.target.closest?.("[data-presets] .option");

@@ -47,11 +47,17 @@ PUT    /readiness                                  401     401      401   200   
 POST   /chats/{chat:int}/messages                  401     401      401   200   404        404   403
 POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
 GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
+GET    /chats/{chat:int}/invite                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/invite                    401     401      401   422   404        404   403
+DELETE /chats/{chat:int}/invite                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
+POST   /chats/{chat:int}/leaving                   401     401      401   409   404        404   403
 GET    /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
+GET    /reservations/{reservation:int}/transfer    401     401      401   200   409        409   403
+POST   /reservations/{reservation:int}/transfer    401     401      401   422   409        409   403
 POST   /reservations/{reservation:int}/acceptance  401     401      401   200   409        409   403
 POST   /reservations/{reservation:int}/rejection   401     401      401   409   409        409   403
 POST   /chat/ending                                401     200      200   401   401        401   401

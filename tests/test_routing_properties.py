@@ -214,11 +214,16 @@ class Routing(RuleBasedStateMachine):
     queues = st.integers(0, len(QUEUES) - 1)
     profiles = st.integers(0, len(PROFILES) - 1)
 
-    @initialize(numbers=st.lists(profiles, min_size=AGENTS, max_size=AGENTS))
-    def begins(self, numbers: list[int]) -> None:
+    @initialize(
+        numbers=st.lists(profiles, min_size=AGENTS, max_size=AGENTS),
+        talks=st.lists(queues, min_size=1, max_size=2),
+    )
+    def begins(self, numbers: list[int], talks: list[int]) -> None:
         for agent, number in enumerate(numbers):
             self.logs_in(agent, number)
             self.is_ready(agent)
+        for visitor, queue in enumerate(talks):
+            self.a_conversation_begins(visitor, queue)
 
     @rule(visitor=visitors, queue=queues)
     def presses(self, visitor: int, queue: int) -> None:
@@ -362,24 +367,22 @@ class Routing(RuleBasedStateMachine):
             found = self.chat_of(chat.visitor)
             assert self.act(routing.leave(who, found, requeue)) == self.model.leave(who, chat.id, requeue)
 
-    @rule(agent=agents, visitor=visitors, other=agents, queue=queues, data=st.data())
-    def invites(self, agent: int, visitor: int, other: int, queue: int, data: st.DataObject) -> None:
-        who, chat = self.world.agents[agent], self.model._mine(self.world.visitors[visitor])
-        if chat:
-            found, to = self.chat_of(chat.visitor), self.somebody(other, queue, data)
-            if data.draw(st.booleans()):
-                problem = self.act(invites.transfer(who, found, **to))
-                assert (problem == "") == self.model.transfer(who, chat.id, **to), problem
-            else:
-                problem = self.act(invites.invite(who, found, **to))
-                assert (problem == "") == self.model.invite(who, chat.id, **to), problem
+    @rule(visitor=visitors, queue=queues)
+    def a_conversation_begins(self, visitor: int, queue: int) -> None:
+        self.arrives(visitor, queue)
+        for request in list(self.model.requests.values()):
+            if request.chat.visitor == self.world.visitors[visitor]:
+                reservation = self.reservation_of(request.agent)
+                assert self.model.accept(request.id, request.agent)
+                assert self.act(routing.accept(reservation, request.agent))
 
     @precondition(lambda self: any(c.agents for c in self.model.open.values()))
     @rule(other=agents, queue=queues, data=st.data(), leaving=st.booleans())
     def invites_or_transfers(self, other: int, queue: int, data: st.DataObject, leaving: bool) -> None:
-        """As above, by somebody who can."""
+        """By somebody in a conversation, or now and then by somebody who is not."""
         chat = data.draw(st.sampled_from([c for c in self.model.open.values() if c.agents]))
-        who, to = data.draw(st.sampled_from(list(chat.agents))), self.somebody(other, queue, data)
+        who = data.draw(st.sampled_from([*list(chat.agents) * 3, self.world.agents[0]]))
+        to = self.somebody(other, queue, data)
         found = self.chat_of(chat.visitor)
         verb, expected = (
             (invites.transfer, self.model.transfer) if leaving else (invites.invite, self.model.invite)
