@@ -382,7 +382,7 @@ class Routing(RuleBasedStateMachine):
         """By somebody in a conversation, or now and then by somebody who is not."""
         chat = data.draw(st.sampled_from([c for c in self.model.open.values() if c.agents]))
         who = data.draw(st.sampled_from([*list(chat.agents) * 3, self.world.agents[0]]))
-        to = self.somebody(other, queue, data)
+        to = self.somebody(other, queue, data, who)
         found = self.chat_of(chat.visitor)
         verb, expected = (
             (invites.transfer, self.model.transfer) if leaving else (invites.invite, self.model.invite)
@@ -407,13 +407,16 @@ class Routing(RuleBasedStateMachine):
     @rule(other=agents, queue=queues, data=st.data())
     def passes_on(self, other: int, queue: int, data: st.DataObject) -> None:
         request = data.draw(st.sampled_from(list(self.model.requests.values())))
-        to, reservation = self.somebody(other, queue, data), self.reservation_of(request.agent)
+        to = self.somebody(other, queue, data, request.agent)
+        reservation = self.reservation_of(request.agent)
         problem = self.act(invites.pass_on(reservation, request.agent, **to))
         assert (problem == "") == self.model.pass_on(request.id, request.agent, **to), problem
 
-    def somebody(self, agent: int, queue: int, data: st.DataObject) -> dict[str, Any]:
-        by_name = data.draw(st.booleans())
-        return {"agent": self.world.agents[agent]} if by_name else {"queue": self.world.queues[queue]}
+    def somebody(self, agent: int, queue: int, data: st.DataObject, by: int) -> dict[str, Any]:
+        """An agent, now and then the one who asks; or a queue."""
+        others = [each for each in self.world.agents if each != by]
+        name = data.draw(st.sampled_from([*others * 3, self.world.agents[agent]]))
+        return {"agent": name} if data.draw(st.booleans()) else {"queue": self.world.queues[queue]}
 
     @rule(queue=queues, is_open=st.sampled_from([True, True, False]))
     def opens_or_closes(self, queue: int, is_open: bool) -> None:
