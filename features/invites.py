@@ -303,7 +303,9 @@ async def send_elsewhere(
     if not problem:
         code = await pass_on(reservation, person.id, **target, note=data.note)
         problem = await words_for(code, target)
-    return await elsewhere(person, reservation, data, problem) if problem else html()
+    if problem:
+        return await elsewhere(person, reservation, data, problem)
+    return html(headers={"HX-Trigger": json.dumps({"tool:done": {}})})
 
 
 def too_late() -> Response[str]:
@@ -378,7 +380,7 @@ ui = template("""
     {% if problem %}<div role="alert">{{ notice("error", problem) }}</div>{% endif %}
     <div class="actions end">
       {{ button(_("Cancel"), attrs={"data-close-dialog": true}) }}
-      {{ button(_("Transfer"), "primary", "arrow-right", type="submit", attrs={"data-close-dialog": true}) }}
+      {{ button(_("Transfer"), "primary", "arrow-right", type="submit") }}
     </div>
   </form>
 </div>
