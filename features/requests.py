@@ -132,7 +132,7 @@ ui = template("""
     {% if request.invite %}{{ invites.invited(request.invite, request.begun) }}{% endif %}
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
     {% if request.so_far %}
-    <section class="so-far" tabindex="0" aria-label="{{ _("The conversation so far") }}"><ol>{{ request.so_far }}</ol></section>
+    <section class="so-far" id="so-far-{{ request.id }}" tabindex="0" aria-label="{{ _("The conversation so far") }}"><ol id="said-{{ request.id }}">{{ request.so_far }}</ol></section>
     {% elif request.question %}
     <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
     {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
