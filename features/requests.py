@@ -7,7 +7,7 @@ The console draws tab and pane with the macros at the foot; accepting opens the 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,8 +74,11 @@ async def open_request(agent: int) -> RequestFacts | None:
 
 
 async def conversation_so_far(chat: int) -> Markup:
-    """Public and private, before it is accepted."""
-    return private.woven(await messages.thread(chat), await private.thread(chat))
+    """Public and private, before it is accepted. Under other ids than in the thread that follows: what is
+    morphed into it would lose its place in the keyboard's order."""
+    lines = [replace(line, key=f"so-far-{line.key}") for line in await messages.thread(chat)]
+    notes = [replace(note, key=f"so-far-{note.key}") for note in await private.thread(chat)]
+    return private.woven(lines, notes)
 
 
 async def first_question(chat: int) -> str:
