@@ -251,9 +251,27 @@ class Message(Table, tablename="message"):
     sent_at = Timestamptz(default=now)
 
 
+class Invite(Table, tablename="invite"):
+    """An agent in a chat asks a colleague, or whoever of a queue is free, to join it. One open per chat, by
+    unique index."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
+    inviter = ForeignKey(references=Agent, null=False, on_delete=RESTRICT)
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)  # this one; else …
+    queue = ForeignKey(references=Queue, null=True, on_delete=RESTRICT)  # … some agent of this queue
+    note = Text(default="")  # for colleagues alone
+    opened_at = Timestamptz(default=now)
+    expires_at = Timestamptz(default=now)
+    outcome = Text(default="")  # "" = open; accepted, refused, expired, withdrawn
+    reason = Text(default="")  # why: rejected, no_answer, gone, withdrawn, nobody_free, nobody_left, ended
+    closed_at: Timestamptz = Timestamptz(null=True, default=None)
+    put_away = Boolean(default=False)  # how it went has been read
+
+
 class Reservation(Table, tablename="reservation"):
-    """A waiting chat held for one agent until it answers. One open per chat, one per agent, by unique
-    index."""
+    """A waiting chat, or an invitation to a running one, held for one agent until it answers. One open per
+    chat, one per agent, by unique index."""
 
     id: Serial
     chat = ForeignKey(references=Chat, null=False, on_delete=RESTRICT)
@@ -261,8 +279,12 @@ class Reservation(Table, tablename="reservation"):
     queue = ForeignKey(references=Queue, null=False, on_delete=RESTRICT)
     opened_at = Timestamptz(default=now)
     expires_at = Timestamptz(default=now)
-    outcome = Text(default="")  # "" = open; accepted, rejected, no_answer, gone, withdrawn, visitor_left
+    outcome = Text(
+        default=""
+    )  # "" = open; accepted, rejected, passed_on, no_answer, gone, withdrawn, visitor_left
     closed_at: Timestamptz = Timestamptz(null=True, default=None)
+    kind = Text(default="chat")  # or invite: to a queue; direct: to this agent
+    invite = ForeignKey(references=Invite, null=True, on_delete=RESTRICT)
 
 
 class Participation(Table, tablename="participation"):
@@ -452,6 +474,7 @@ TABLES: tuple[type[Table], ...] = (
     Chat,
     Presence,
     Message,
+    Invite,
     Reservation,
     Participation,
     Refusal,

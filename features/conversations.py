@@ -2,6 +2,7 @@
 
 POST   /chats/{id}/messages, /chats/{id}/typing, /chats/{id}/read
 GET    /chats/{id}/ending    the question; POST ends the chat
+POST   /chats/{id}/leaving   without ending it
 DELETE /chats/{id}/tab       put an ended chat away
 """
 
@@ -18,13 +19,13 @@ from markupsafe import Markup
 from msgspec import Meta, Struct
 
 import db
-from db.tables import Message, Participation
-from features import attachments, live, messages, routing
+from db.tables import Agent, Message, Participation
+from features import attachments, invites, live, messages, routing
 from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.messages import Line, MessageChanged, MessagePosted
 from features.participations import agents_in, mark_read, taking_part
-from features.routing import ChatChanged, ConversationsChanged
+from features.routing import ChatChanged, ConversationsChanged, InvitesChanged
 from layouts import Form, _, html, swap, template
 
 ChatId = Annotated[int, PathParameter(ge=0, le=messages.MOST)]
@@ -57,6 +58,12 @@ class Conversation:
     read_seq: int
     unread: int
     agents: tuple[str, ...]
+    invite: invites.Invitation | None
+
+    @property
+    def can_leave(self) -> bool:
+        """Somebody else stays, or has been invited."""
+        return len(self.agents) > 1 or (self.invite is not None and not self.invite.outcome)
 
     @property
     def page_path(self) -> str:
@@ -100,11 +107,13 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
     latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
     ids = list(latest)
     unread, agents = await unread_in(ids, latest), await agents_in(ids)
+    invited = await invites.invitations_in(ids, agent)
     return [
         Conversation(
             **{**row, "subject": json.loads(row["subject"] or "{}")},
             unread=unread.get(id, 0),
             agents=tuple(agents.get(id, ())),
+            invite=invited.get(id) if row["state"] != "ended" else None,
         )
         for id, row in latest.items()
     ]
@@ -191,6 +200,23 @@ async def end(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     return html()
 
 
+class Leaving(Struct):
+    requeue: bool = False
+
+
+@post("/chats/{chat:int}/leaving", guards=[may("chat")], status_code=200)
+async def leave(request: Request[Any, Any, Any], chat: ChatId, data: Form[Leaving]) -> Response[str]:
+    """A colleague stays or has been invited, or it goes back to the queue; else the question again."""
+    person = agent_of(request)
+    await taking_part(person, chat)
+    if await routing.leave(person.id, chat, data.requeue):
+        return html()
+    found = await conversations_of(person.id, chat)
+    if not found:
+        raise NotFoundException
+    return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"), status_code=409)
+
+
 @delete("/chats/{chat:int}/tab", guards=[may("chat")], status_code=200)
 async def close_tab(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     person = agent_of(request)
@@ -216,14 +242,16 @@ async def put_away(agent: int, chat: int) -> None:
 # ---- live ------------------------------------------------------------------------------------------------
 
 
-@live.on(ChatChanged, page="console")
-async def redraw_head(viewer: Any, event: ChatChanged) -> Markup | None:
+@live.on(ChatChanged, InvitesChanged, page="console")
+async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
     regions = {"head": ui.head, "details": ui.details, "closed": ui.closed}
     drawn = (swap(f"#{name}-{event.chat}", macro(found[0])) for name, macro in regions.items())
-    return Markup("").join(drawn)
+    return Markup("").join(drawn) + swap(
+        f"#invite-{event.chat}", invites.ui.strip(event.chat, found[0].invite)
+    )
 
 
 @live.on(MessagePosted, page="console")
@@ -256,11 +284,20 @@ async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
     return swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor")))
 
 
-routes = [say, typing, read, ask_ending, end, close_tab]
+@live.on(AgentTyped, page="console")
+async def redraw_colleague_typing(viewer: Any, event: AgentTyped) -> Markup | None:
+    if event.agent == viewer.person.id or event.chat not in viewer.seen:
+        return None
+    row = await Agent.select(Agent.name).where(Agent.id == event.agent).first()
+    return swap(f"#typing-{event.chat}", ui.typing(event.chat, row["name"])) if row else None
+
+
+routes = [say, typing, read, ask_ending, end, leave, close_tab]
 
 ui = template("""
 {% from "components.html" import badge, button, fact, icon, icon_button, status %}
 {% import "files" as files %}
+{% import "invites" as invites %}
 {% import "messages" as messages %}
 
 {% macro tab(chat) %}
@@ -291,6 +328,7 @@ ui = template("""
     </div>
     {{ typing(chat.id) }}
     <div id="refused-{{ chat.id }}"></div>
+    {{ invites.strip(chat.id, chat.invite) }}
     <div class="tool-panel" id="tool-{{ chat.id }}" hx-morph-skip></div>
     {{ textbar(chat) }}
     {{ closed(chat) }}
@@ -313,7 +351,7 @@ ui = template("""
   {% if chat.over %}
   {{ icon_button("x", _("Close conversation"), attrs={"class": "push", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
   {% else %}
-  {{ icon_button("x", _("End conversation"), attrs={"class": "push", "hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
+  {{ icon_button("x", _("Leave conversation") if chat.can_leave else _("End conversation"), attrs={"class": "push", "hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
   {% endif %}
 </header>
 {% endmacro %}
@@ -325,6 +363,7 @@ ui = template("""
   <div class="tools">
     {{ tool(chat.id, "presets", "text-quote", _("Preset"), _("Choose a ready-made answer")) }}
     {{ tool(chat.id, "offers", "list", _("Offer"), _("Put a menu of options before the visitor"), never_private=true) }}
+    {{ tool(chat.id, "invite", "user-plus", _("Invite"), _("Ask a colleague to join, or to take over")) }}
     <button type="button" class="button quiet" data-private aria-pressed="false" title="{{ _("Visible to staff only") }}">{{ icon("eye") }}<span>{{ _("Private") }}</span></button>
     {{ files.picker() }}
     <button type="button" class="button quiet" title="{{ _("Add attachment") }}" data-attach>{{ icon("paperclip") }}<span>{{ _("Attachment") }}</span></button>
@@ -381,12 +420,28 @@ ui = template("""
 
 {% macro ask_ending(chat) %}
 <div data-ask>
+  {% if chat.can_leave %}
+  <h2 class="title" id="ask-title">{{ _("Leave the conversation or end it?") }}</h2>
+  <p>{% if chat.agents | length > 1 %}{{ _("If you leave, the conversation goes on without you. If you end it, it is over for everybody.") }}
+    {% else %}{{ _("%(name)s has been invited. If you leave, the visitor waits for the answer; without one, the conversation goes back to the queue.", name=chat.invite.to) }}{% endif %}</p>
+  <div class="actions end">
+    {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
+    {{ ending(chat) }}
+    {{ button(_("Leave conversation"), "primary", attrs={"hx-post": "/chats/" ~ chat.id ~ "/leaving", "hx-swap": "none", "data-close-dialog": true}) }}
+  </div>
+  {% else %}
   <h2 class="title" id="ask-title">{{ _("Are you sure you want to close this chat?") }}</h2>
   <p>{{ _("%(name)s is still there. The conversation ends for both of you.", name=chat.visitor or _("Visitor")) if chat.visitor_here else _("%(name)s is away for the moment and may come back.", name=chat.visitor or _("Visitor")) }}</p>
   <div class="actions end">
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
-    {{ button(_("End conversation"), "danger", attrs={"hx-post": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none", "data-close-dialog": true}) }}
+    {{ button(_("Back to the queue"), "secondary", attrs={"hx-post": "/chats/" ~ chat.id ~ "/leaving", "hx-vals": '{"requeue": "true"}', "hx-swap": "none", "data-close-dialog": true}) }}
+    {{ ending(chat) }}
   </div>
+  {% endif %}
 </div>
+{% endmacro %}
+
+{% macro ending(chat) %}
+{{ button(_("End conversation"), "danger", attrs={"hx-post": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none", "data-close-dialog": true}) }}
 {% endmacro %}
 """)  # noqa: E501

@@ -18,11 +18,23 @@ from piccolo.table import Table
 import db
 from db import tables
 from features import hours
-from features.matching import Agent, Chat, Desk, Participation, Profile, Queue, Refusal, Reservation, Row
+from features.matching import (
+    Agent,
+    Chat,
+    Desk,
+    Invite,
+    Participation,
+    Profile,
+    Queue,
+    Refusal,
+    Reservation,
+    Row,
+)
 
 # The columns that are read and written; what else is read never changes here.
 READINESS = ("profile", "ready", "reason", "gone_at", "here", "idle_since_at")
 RESERVATION = ("expires_at", "outcome", "closed_at")
+INVITE = ("expires_at", "outcome", "reason", "closed_at")
 PARTICIPATION = ("left_at", "left_how")
 CHAT = (
     "queue",
@@ -57,6 +69,7 @@ class Changes:
     chats: dict[int, set[str]] = field(default_factory=dict)  # and which columns
     agents: dict[int, set[str]] = field(default_factory=dict)
     queues: list[int] = field(default_factory=list)
+    invites: list[Invite] = field(default_factory=list)
     reservations: list[Reservation] = field(default_factory=list)
     participations: list[Participation] = field(default_factory=list)
 
@@ -108,22 +121,47 @@ async def load_agents(profiles: dict[int, Profile]) -> list[Agent]:
 async def load_chats() -> list[Chat]:
     """Those that have not ended, each with who takes part, who is being asked, and who has refused."""
     chat, seat, asked, refusal = tables.Chat, tables.Participation, tables.Reservation, tables.Refusal
+    kind_of = (asked.kind, asked.invite)
     fixed = (chat.id, chat.visitor, chat.ticket_at)
     rows = await chat.select(*fixed, *columns(chat, CHAT)).where(chat.state.is_in(list(UNENDED)))
     chats = {row["id"]: Chat(**row, was=row) for row in rows}
-    for row in await seat.select(
+    present = seat.select(
         seat.id, seat.chat, seat.agent, seat.queue, seat.joined_at, *columns(seat, PARTICIPATION)
-    ).where(seat.left_at.is_null()):
+    ).where(seat.left_at.is_null())
+    for row in await present.order_by(seat.id):
         chats[row["chat"]].agents[row["agent"]] = Participation(**row, was=row)
+    await load_invites(chats)
     for row in await asked.select(
-        asked.id, asked.chat, asked.agent, asked.queue, asked.opened_at, *columns(asked, RESERVATION)
+        asked.id,
+        asked.chat,
+        asked.agent,
+        asked.queue,
+        asked.opened_at,
+        *kind_of,
+        *columns(asked, RESERVATION),
     ).where(asked.outcome == ""):
-        chats[row["chat"]].reservation = Reservation(**row, was=row)
+        invite = chats[row["chat"]].invite if row["invite"] else None
+        chats[row["chat"]].reservation = Reservation(**(row | {"invite": invite}), was=row)
     for row in await refusal.select(refusal.chat, refusal.agent, refusal.how, refusal.refused_at):
         chats[row["chat"]].refused[row["agent"]] = Refusal(row["how"], row["refused_at"])
     for each in chats.values():
         each.was_refused = dict(each.refused)
     return list(chats.values())
+
+
+async def load_invites(chats: dict[int, Chat]) -> None:
+    """The open ones, each with who has refused it."""
+    table, asked = tables.Invite, tables.Reservation
+    fixed = (table.id, table.chat, table.inviter, table.agent, table.queue, table.note, table.opened_at)
+    rows = await table.select(*fixed, *columns(table, INVITE)).where(table.outcome == "")
+    invites = {row["id"]: Invite(**row, was=row) for row in rows}
+    for invite in invites.values():
+        chats[invite.chat].invite = invite
+    if invites:
+        said_no = asked.outcome.is_in(["rejected", "no_answer"])
+        query = asked.select(asked.invite, asked.agent).where(asked.invite.is_in(list(invites)))
+        for row in await query.where(said_no):
+            invites[row["invite"]].refused.add(row["agent"])
 
 
 async def begin_chat(desk: Desk, visitor_id: int, widget_id: int, row: Row) -> Chat:
@@ -171,6 +209,10 @@ async def write(desk: Desk) -> Changes:
         if row := changed(queue, ("green",)):
             changes.queues.append(queue.id)
             await update(tables.Queue, row, tables.Queue.id == queue.id)
+    for invite in desk.invites:
+        if row := changed(invite, INVITE):
+            changes.invites.append(invite)
+            await write_invite(invite, row)
     for request in desk.reservations:
         if row := changed(request, RESERVATION):
             changes.reservations.append(request)
@@ -188,6 +230,16 @@ def changed(thing: Any, names: Sequence[str]) -> Row:
     return {name: value for name in names if (value := getattr(thing, name)) != was.get(name, UNREAD)}
 
 
+async def write_invite(invite: Invite, row: Row) -> None:
+    table = tables.Invite
+    if invite.id is not None:
+        return await update(table, row, table.id == invite.id, table.outcome == "")
+    for name in ("chat", "inviter", "agent", "queue", "note", "opened_at"):
+        row[name] = getattr(invite, name)
+    inserted = await table.insert(table(**row))
+    invite.id = inserted[0]["id"]
+
+
 async def write_reservation(request: Reservation, row: Row) -> None:
     table = tables.Reservation
     if request.id is not None:
@@ -197,6 +249,8 @@ async def write_reservation(request: Reservation, row: Row) -> None:
         "agent": request.agent,
         "queue": request.queue,
         "opened_at": request.opened_at,
+        "kind": request.kind,
+        "invite": request.invite.id if request.invite else None,
     }
     await table.insert(table(**row))
 

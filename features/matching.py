@@ -7,7 +7,7 @@ newcomer added) whether the button is green.
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ HERE_S = 10  # a dropped line shorter than this changes nothing, on either side
 READY_GONE_S = 60  # an agent away for longer must make itself ready again
 RETRY_S = 30  # a refuser is asked again only when nobody else may come, and not sooner
 WAITING_AWAY_S = 120  # how long the place in line is kept for a visitor without a page, if nothing has begun
+INVITE_S = 120  # an invitation to a queue lives this long; one to an agent as long as it has to answer
 CLOSED_S = 300  # after closing time a chat that has waited so long with nobody left for it is ended
 
 Row = dict[str, Any]  # columns as they were read
@@ -84,6 +85,25 @@ class Participation:
 
 
 @dataclass(eq=False, slots=True)
+class Invite:
+    """Somebody in a chat asks a colleague, or whoever of a queue is free, to join it."""
+
+    chat: int
+    inviter: int
+    agent: int | None  # this one; else some agent of the queue
+    queue: int | None
+    note: str  # for colleagues alone
+    opened_at: datetime
+    expires_at: datetime
+    outcome: str = ""  # "" = open
+    reason: str = ""
+    closed_at: datetime | None = None
+    refused: set[int] = field(default_factory=set)
+    id: int | None = None  # None: not written yet
+    was: Row = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
 class Reservation:
     """An agent is being asked."""
 
@@ -94,6 +114,8 @@ class Reservation:
     expires_at: datetime
     outcome: str = ""  # "" = open
     closed_at: datetime | None = None
+    kind: str = "chat"  # or invite: to a queue; direct: to this agent, who may be full
+    invite: Invite | None = None
     id: int | None = None  # None: not written yet
     was: Row = field(default_factory=dict)
 
@@ -127,6 +149,7 @@ class Chat:
     agents: dict[int, Participation] = field(default_factory=dict)
     refused: dict[int, Refusal] = field(default_factory=dict)
     reservation: Reservation | None = None  # the open one
+    invite: Invite | None = None  # the open one
     was: Row = field(default_factory=dict)
     was_refused: dict[int, Refusal] = field(default_factory=dict)
 
@@ -164,6 +187,7 @@ class Desk:
         self.chats = {chat.id: chat for chat in chats}  # not ended
         self.ended: list[Chat] = []  # by this verb
         self.reservations = [chat.reservation for chat in self.chats.values() if chat.reservation]
+        self.invites = [chat.invite for chat in self.chats.values() if chat.invite]
         self.participations = [seat for chat in self.chats.values() for seat in chat.agents.values()]
         self.steps: list[Step] = []
 
@@ -188,8 +212,13 @@ class Desk:
     def is_served(self, queue: int) -> bool:
         return any(self.serves(agent, queue) for agent in self.agents.values())
 
+    def queue_of(self, chat: Chat) -> int:
+        """From which it is served: a conversation to which some agent of a queue is invited, from that."""
+        asked_for = chat.invite.queue if chat.state == "active" and chat.invite else None
+        return chat.queue if asked_for is None else asked_for
+
     def is_overdue(self, chat: Chat) -> bool:
-        return self.past(chat.ticket_at, self.queues[chat.queue].overdue_s)
+        return self.past(chat.ticket_at, self.queues[self.queue_of(chat)].overdue_s)
 
     def open_requests(self) -> Iterator[Reservation]:
         return (request for request in self.reservations if not request.outcome)
@@ -271,10 +300,12 @@ class Desk:
                 asked.add(agent.id)
 
     def is_in_line(self, chat: Chat) -> bool:
-        """Wants an agent: a hold without a promise, or a waiting chat whose visitor is here and that nobody
-        is being asked for."""
+        """Wants an agent: a hold without a promise; a waiting chat whose visitor is here, or a conversation
+        with an invitation to a queue, that nobody is being asked for."""
         if chat.state == "forming":
             return chat.promised_to is None
+        if chat.state == "active":
+            return chat.invite is not None and chat.invite.queue is not None and chat.reservation is None
         return chat.state == "waiting" and chat.reservation is None and self.visitor_is_here(chat)
 
     def wishes(self, agent: Agent, line: Iterable[Chat], taken: Counter[int]) -> list[Chat]:
@@ -284,15 +315,17 @@ class Desk:
 
     def order(self, agent: Agent, chat: Chat) -> tuple[int, int, datetime, int]:
         """Begun conversations, then whoever is overdue, then the profile's priorities; the older ticket."""
-        if chat.returned:
+        if chat.returned or chat.state == "active":
             return (0, 0, chat.ticket_at, chat.id)
         if self.is_overdue(chat):
             return (1, 0, chat.ticket_at, chat.id)
-        return (2, agent.queues[chat.queue], chat.ticket_at, chat.id)
+        return (2, agent.queues[self.queue_of(chat)], chat.ticket_at, chat.id)
 
     def is_assignable(self, agent: Agent, chat: Chat, taken: Counter[int]) -> bool:
-        if not self.serves(agent, chat.queue) or agent.id in chat.agents:
+        if not self.serves(agent, self.queue_of(chat)) or agent.id in chat.agents:
             return False
+        if chat.state == "active":
+            return chat.invite is not None and agent.id not in self.refusers(chat)
         refusal = chat.refused.get(agent.id)
         return refusal is None or (
             self.past(refusal.refused_at, RETRY_S) and not self.another_may_come(chat, taken)
@@ -305,8 +338,15 @@ class Desk:
 
     def candidates(self, chat: Chat) -> Iterator[Agent]:
         """Agents who have not refused and can be expected: ready and here, with a place or without."""
-        strangers = (a for a in self.agents.values() if a.id not in chat.refused and a.id not in chat.agents)
-        return (agent for agent in strangers if self.serves(agent, chat.queue))
+        queue, no = self.queue_of(chat), self.refusers(chat)
+        strangers = (a for a in self.agents.values() if a.id not in no and a.id not in chat.agents)
+        return (agent for agent in strangers if self.serves(agent, queue))
+
+    def refusers(self, chat: Chat) -> Set[int]:
+        """Of the chat, or of the invitation to it; whoever invites does not come either."""
+        if chat.state == "active" and chat.invite:
+            return chat.invite.refused | {chat.invite.inviter}
+        return chat.refused.keys()
 
     def is_green(self, queue: Queue) -> bool:
         """One more chat at the end of the line would get a place."""
@@ -352,6 +392,11 @@ class Desk:
         for agent in [self.agents[agent_id] for agent_id in chat.agents]:
             if self.past(agent.gone_at, self.queues[chat.queue].grace_s):
                 self.part(chat, agent, "gone")
+        if chat.invite and chat.reservation is None:
+            if self.now >= chat.invite.expires_at:
+                self.close_invite(chat, "expired", "nobody_free")
+            elif not any(True for _ in self.candidates(chat)):
+                self.close_invite(chat, "refused", "nobody_left")
         alone = not self.queues[chat.queue].open and self.prospect(chat) == "nobody"
         chat.alone_since_at = (chat.alone_since_at or self.now) if alone else None
         if self.past(chat.alone_since_at, CLOSED_S):
@@ -369,17 +414,22 @@ class Desk:
         if how == "promise":
             chat.promised_to = agent.id
             return
-        expires_at = self.after(self.queues[chat.queue].answer_s)
-        request = Reservation(chat.id, agent.id, chat.queue, self.now, expires_at)
+        self.ask(chat, agent, self.queue_of(chat), "chat" if chat.state == "waiting" else "invite")
+
+    def ask(self, chat: Chat, agent: Agent, queue: int, kind: str) -> None:
+        request = Reservation(
+            chat.id, agent.id, queue, self.now, self.after(self.queues[queue].answer_s), kind=kind
+        )
+        request.invite = None if kind == "chat" else chat.invite
         chat.promised_to, chat.reservation = None, request
         self.reservations.append(request)
 
     def grounds(self, chat: Chat, agent: Agent) -> Row:
         """Why this chat and this agent, for the ledger."""
         return {
-            "queue": chat.queue,
+            "queue": self.queue_of(chat),
             "turn": ("begun", "overdue", "priority")[self.order(agent, chat)[0]],
-            "priority": agent.queues[chat.queue],
+            "priority": agent.queues[self.queue_of(chat)],
             "taken": self.taken()[agent.id],
             "places": agent.places,
             "idle_s": int((self.now - agent.idle_since_at).total_seconds()),
@@ -408,7 +458,8 @@ class Desk:
         self.steps.append(Step(what, chat, agent, data))
 
     def close(self, request: Reservation, outcome: str) -> None:
-        """The chat keeps its ticket. Only a rejection or silence is a refusal; only silence pauses."""
+        """The chat keeps its ticket. Only a rejection or silence is a refusal; only silence pauses, and not
+        whoever was invited by name."""
         if request.outcome:
             return
         chat, agent = self.chats[request.chat], self.agents[request.agent]
@@ -416,7 +467,11 @@ class Desk:
         self.note(outcome, chat, agent, after_s=int((self.now - request.opened_at).total_seconds()))
         if outcome in ("rejected", "no_answer"):
             chat.refused[agent.id] = Refusal(outcome, self.now)
-        if outcome == "no_answer":
+            if chat.invite:
+                chat.invite.refused.add(agent.id)
+        if request.kind == "direct" and chat.invite:
+            self.close_invite(chat, "expired" if outcome == "no_answer" else "refused", outcome)
+        if outcome == "no_answer" and request.kind != "direct":
             self.pause(agent, "not_answered")
 
     def pause(self, agent: Agent, reason: str) -> None:
@@ -441,26 +496,53 @@ class Desk:
         """Accepted: the conversation is on, and what was refused before is forgotten."""
         chat, agent = self.chats[request.chat], self.agents[request.agent]
         request.outcome, request.closed_at, chat.reservation = "accepted", self.now, None
-        seat = chat.agents[agent.id] = Participation(chat.id, agent.id, request.queue, self.now)
+        through = None if request.kind == "direct" else request.queue
+        seat = chat.agents[agent.id] = Participation(chat.id, agent.id, through, self.now)
         self.participations.append(seat)
         waited_s = int((self.now - chat.ticket_at).total_seconds())
-        self.note("joined", chat, agent, queue=request.queue, waited_s=waited_s, again=chat.begun)
+        self.note("joined", chat, agent, queue=through, waited_s=waited_s, again=chat.begun)
         chat.state, chat.begun, chat.returned, chat.refused = "active", True, False, {}
+        self.settle_invite(chat, "accepted")
+        self.rehome(chat)
         agent.idle_since_at = self.now
 
     def part(self, chat: Chat, agent: Agent, how: str) -> None:
-        """An agent leaves; when it was the last one, the chat goes back to the head of its queue."""
+        """An agent leaves; when it was the last one, and nobody is invited, the chat goes back to the head of
+        its queue."""
         self.leave_seat(chat.agents.pop(agent.id), how)
         self.note("left", chat, agent, how=how, others=sorted(chat.agents))
-        if not chat.agents:
-            chat.state, chat.returned = "waiting", True
-            self.note("returned", chat, None, queue=chat.queue)
+        self.rehome(chat)
+        if not chat.agents and not chat.invite:
+            self.give_back(chat)
+
+    def give_back(self, chat: Chat) -> None:
+        chat.state, chat.returned = "waiting", True
+        self.note("returned", chat, None, queue=chat.queue)
+
+    def rehome(self, chat: Chat) -> None:
+        """Handed over for good: nobody of its own queue is in it, and somebody of another is."""
+        came = [seat.queue for seat in chat.agents.values() if seat.queue is not None]
+        if came and chat.queue not in came:
+            self.note("moved", chat, None, queue=came[0], before=chat.queue)
+            chat.queue = came[0]
+
+    def close_invite(self, chat: Chat, outcome: str, reason: str) -> None:
+        """With nobody in it, the conversation goes back to the head of its queue."""
+        self.settle_invite(chat, outcome, reason)
+        if chat.state == "active" and not chat.agents:
+            self.give_back(chat)
+
+    def settle_invite(self, chat: Chat, outcome: str, reason: str = "") -> None:
+        if invite := chat.invite:
+            invite.outcome, invite.reason, invite.closed_at, chat.invite = outcome, reason, self.now, None
+            self.note("invite_closed", chat, None, outcome=outcome, reason=reason)
 
     def leave_seat(self, seat: Participation, how: str) -> None:
         seat.left_at, seat.left_how = self.now, how
         self.agents[seat.agent].idle_since_at = self.now
 
     def end(self, chat: Chat, how: str, by: Agent | None = None) -> None:
+        self.settle_invite(chat, "withdrawn", "ended")
         if chat.reservation:
             self.close(chat.reservation, "withdrawn" if how == "closed" else "visitor_left")
         for seat in chat.agents.values():

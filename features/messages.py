@@ -24,7 +24,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
-from features import live, routing
+from features import live, queues, routing
 from layouts import _, swap, template
 
 LENGTH = 4000  # characters
@@ -188,11 +188,14 @@ async def set_unanswered(chat: int, since: datetime | None) -> None:
     await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
 
 
-@routing.told("joined", "left", "returned", "ended")
+@routing.told("joined", "left", "returned", "transferred", "ended")
 async def tell(step: routing.StepFacts) -> None:
     """What both sides may know of a step of routing becomes a line of the thread, in the same transaction."""
     if step.chat is None:
         return
+    data = step.data
+    if step.what == "transferred" and data["queue"]:
+        data = data | {"to": await queues.name_of(data["queue"])}
     seq, _is_new = await write(
         step.chat,
         f"step-{step.id}",
@@ -200,7 +203,7 @@ async def tell(step: routing.StepFacts) -> None:
         kind=step.what,
         name=step.name,
         agent=step.agent,
-        data=step.data,
+        data=data,
     )
     db.after_commit(partial(tell_of, step.chat, seq))
 
@@ -458,6 +461,8 @@ ui = template("""
 {% set time = line.at | clock_time %}
 {% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
 {% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
+{% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to, name=line.name) }}
+{% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to) }}
 {% elif line.kind == "returned" and side == "agent" %}{{ _("The conversation went back to the queue") }}
 {% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
 {% elif line.data.how == "by_agent" %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}

@@ -7,15 +7,16 @@ The console draws tab and pane with the macros at the foot; accepting opens the 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, post
 from litestar.params import FromPath
+from markupsafe import Markup
 
 from db.tables import Message, Reservation
-from features import routing
+from features import invites, messages, private, routing
 from features.access import agent_of, may
 from layouts import html, swap, template
 
@@ -35,7 +36,10 @@ class RequestFacts:
     waiting_since: datetime
     returned: bool
     expires_at: datetime
+    begun: bool
     question: str
+    invite: invites.Invitation | None
+    so_far: Markup
 
 
 async def open_request(agent: int) -> RequestFacts | None:
@@ -53,6 +57,8 @@ async def open_request(agent: int) -> RequestFacts | None:
             chat.page_url.as_alias("page"),
             chat.ticket_at.as_alias("waiting_since"),
             chat.returned.as_alias("returned"),
+            chat.begun.as_alias("begun"),
+            Reservation.invite,
             Reservation.expires_at,
         )
         .where(Reservation.agent == agent)
@@ -62,7 +68,17 @@ async def open_request(agent: int) -> RequestFacts | None:
     if row is None:
         return None
     row["subject"] = json.loads(row["subject"] or "{}")
-    return RequestFacts(**row, question=await first_question(row["chat"]))
+    row["invite"] = await invites.invitation(row["invite"]) if row["invite"] else None
+    so_far = await conversation_so_far(row["chat"]) if row["begun"] else Markup()
+    return RequestFacts(**row, question=await first_question(row["chat"]), so_far=so_far)
+
+
+async def conversation_so_far(chat: int) -> Markup:
+    """Public and private, before it is accepted. Under other ids than in the thread that follows: what is
+    morphed into it would lose its place in the keyboard's order."""
+    lines = [replace(line, key=f"so-far-{line.key}") for line in await messages.thread(chat)]
+    notes = [replace(note, key=f"so-far-{note.key}") for note in await private.thread(chat)]
+    return private.woven(lines, notes)
 
 
 async def first_question(chat: int) -> str:
@@ -98,12 +114,12 @@ routes = [accept, reject]
 
 ui = template("""
 {% from "components.html" import button, countdown, fact, icon, notice %}
-{% import "messages" as messages %}
+{% import "invites" as invites %}
 
 {% macro tab(request) %}
 <button type="button" role="tab" class="tab request" id="tab-request-{{ request.id }}" aria-controls="pane-request-{{ request.id }}"
         aria-selected="false" tabindex="-1" data-request="{{ request.id }}">
-  <span class="tab-top">{{ icon("bell-ring") }}<span class="tab-name">{{ _("Request") }} · <span translate="no">{{ request.queue }}</span></span></span>
+  <span class="tab-top">{{ icon("bell-ring") }}<span class="tab-name">{% if request.invite %}{{ _("Invitation") }} · <span translate="no">{{ request.invite.inviter_name }}</span>{% else %}{{ _("Request") }} · <span translate="no">{{ request.queue }}</span>{% endif %}</span></span>
   <span class="tab-state"><span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></span>
   {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
 </button>
@@ -116,8 +132,11 @@ ui = template("""
       <p class="soft">{{ _("New chat request") }}</p>
       <h2 class="request-name" translate="no">{{ request.visitor or _("No name given") }}</h2>
     </div>
+    {% if request.invite %}{{ invites.invited(request.invite, request.begun) }}{% endif %}
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
-    {% if request.question %}
+    {% if request.so_far %}
+    <section class="so-far" id="so-far-{{ request.id }}" tabindex="0" aria-label="{{ _("The conversation so far") }}"><ol id="said-{{ request.id }}">{{ request.so_far }}</ol></section>
+    {% elif request.question %}
     <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
     {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
     <dl class="facts">
@@ -134,6 +153,9 @@ ui = template("""
       {{ button(_("Accept"), "available", "check", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/acceptance", "hx-swap": "none"}) }}
       {{ button(_("Decline"), "secondary", "x", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/rejection", "hx-swap": "none"}) }}
     </div>
+    {% if not request.invite %}
+    <div class="actions end">{{ button(_("Transfer"), "quiet", "arrow-right", attrs={"hx-get": "/reservations/" ~ request.id ~ "/transfer", "hx-swap": "none"}) }}</div>
+    {% endif %}
   </div>
 </section>
 {% endmacro %}

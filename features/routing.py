@@ -20,7 +20,7 @@ import structlog
 import db
 from db import tables
 from db.clock import now
-from features import ledger, live, presence
+from features import invitations, ledger, live, presence
 from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,12 @@ class ConversationsChanged(live.Event, frozen=True):
     """The agent has joined or left a chat, or it has ended."""
 
     agent: int
+
+
+class InvitesChanged(live.Event, frozen=True):
+    """Somebody has been invited to the chat, or no longer is. Told on a topic that no visitor follows."""
+
+    chat: int
 
 
 class LineMoved(live.Event, frozen=True):
@@ -325,7 +331,7 @@ def take_profile(desk: Desk, agent: Agent, profile_id: int) -> None:
     agent.take(desk.profiles)
     desk.note("switched", None, agent, profile=profile_id)
     for request in list(desk.open_requests()):
-        if request.agent == agent.id and request.queue not in agent.queues:
+        if request.agent == agent.id and request.kind != "direct" and request.queue not in agent.queues:
             desk.close(request, "withdrawn")
     desk.take_back_promises(agent)
 
@@ -381,15 +387,10 @@ async def end_idle(chat_id: int) -> None:
 
 
 async def leave(agent_id: int, chat_id: int, requeue: bool = False) -> bool:
-    """Allowed when a colleague is in, or back to the queue: there, others are asked before whoever left."""
+    """Allowed when a colleague is in, or invited, or back to the queue."""
     async with acting() as desk:
-        chat = desk.chats.get(chat_id)
-        if chat is None or agent_id not in chat.agents or not (len(chat.agents) > 1 or requeue):
-            return False
-        if len(chat.agents) == 1:
-            chat.refused[agent_id] = Refusal("left", desk.now)
-        desk.part(chat, desk.agents[agent_id], "left")
-        return True
+        chat, agent = desk.chats.get(chat_id), desk.agents.get(agent_id)
+        return bool(chat and agent and invitations.leave(desk, chat, agent, requeue))
 
 
 # ---- time, and the server itself -------------------------------------------------------------------------
@@ -417,6 +418,8 @@ async def restart() -> None:
                 agent.gone_at = gone_at(agent.gone_at)
         for request in desk.open_requests():
             request.expires_at += down
+        for invite in desk.invites:
+            invite.expires_at += down
         for chat in desk.chats.values():
             chat.visitor_gone_at = gone_at(chat.visitor_gone_at)
             chat.hold_until_at = chat.hold_until_at and chat.hold_until_at + down
@@ -559,6 +562,8 @@ def announce(desk: Desk, changes: ledger.Changes, lines: dict[int, list[int]]) -
     for chat, columns in changes.chats.items():
         if not columns <= UNSEEN:
             say(f"chat:{chat}", ChatChanged(chat))
+    for invite in changes.invites:
+        say(f"private:{invite.chat}", InvitesChanged(invite.chat))
     for request in changes.reservations:
         say(f"agent:{request.agent}", RequestsChanged(request.agent))
     for seat in changes.participations:

@@ -29,7 +29,7 @@ document.addEventListener("click", async (event) => {
     const panel = document.getElementById(button.getAttribute("aria-controls"));
     if (panel.button === button && panel.firstElementChild) return closeTool(panel);
     await openTool(button);
-    return panel.querySelector("[data-filter], input, select, textarea, button:not([data-close-tool])")?.focus();
+    return panel.querySelector("[data-filter], input:enabled, select, textarea, button:not([data-close-tool])")?.focus();
   }
   if (event.target.closest?.("[data-close-tool]")) return closeTool(toolOf(event.target));
   const option = event.target.closest?.("[data-list] .option");
@@ -45,8 +45,12 @@ document.addEventListener("keydown", (event) => {
   }
 }, true);
 
-// An answer of the server that ends what a panel was opened for closes it: offered, invited.
-document.addEventListener("tool:done", ({ detail }) => closeTool(document.getElementById(`tool-${detail.chat}`)));
+// An answer of the server that ends what a panel, or the dialog, was opened for closes it: offered, invited, transferred.
+document.addEventListener("tool:done", ({ detail }) => {
+  const panel = document.getElementById(`tool-${detail.chat}`);
+  if (panel) closeTool(panel);
+  else document.getElementById("ask").close();
+});
 
 // ---- presets: narrowed by typing, chosen with the arrows and Enter; /short in the text bar does the same ---------------
 

@@ -3,7 +3,7 @@
 Every event acts, then `_settle`s: what is due falls due, then the free places are given out. `plan` is the crux: it decides
 who is asked for what, and (with a newcomer added) whether the button is green. Everything else is bookkeeping around it.
 
-The reference for test_routing_properties.py. It knows invitations and transfers already, which routing does not yet.
+The reference for test_routing_properties.py, which says where the desk goes further.
 """
 
 # ruff: noqa: E501

@@ -55,6 +55,10 @@ No connection. We are trying again; your text is kept. | Geen verbinding. We pro
 One moment please, we are reconnecting you | Even geduld, we verbinden u opnieuw | Un instant, nous vous remettons en relation | Einen Moment bitte, wir verbinden Sie erneut | One moment please, we are reconnecting you
 %(name)s has joined | %(name)s neemt deel | %(name)s participe à la conversation | %(name)s nimmt teil | %(name)s has joined
 %(name)s has left the conversation | %(name)s heeft het gesprek verlaten | %(name)s a quitté la conversation | %(name)s hat das Gespräch verlassen | %(name)s has left the conversation
+You are being transferred to %(queue)s | U wordt doorverbonden met %(queue)s | Votre conversation est transférée vers %(queue)s | Sie werden mit %(queue)s verbunden | You are being transferred to %(queue)s
+Invite | Uitnodigen | Inviter | Einladen | Invite
+Transfer | Doorverbinden | Transférer | Weiterleiten | Transfer
+Leave conversation | Gesprek verlaten | Quitter la conversation | Gespräch verlassen | Leave conversation
 Conversation ended by %(name)s at %(time)s | Gesprek beëindigd door %(name)s om %(time)s | Conversation terminée par %(name)s à %(time)s | Gespräch um %(time)s von %(name)s beendet | Conversation ended by %(name)s at %(time)s
 All our staff are in conversation | Alle medewerkers zijn in gesprek | Tous nos agents sont en conversation | Alle Mitarbeitenden sind im Gespräch | All our staff are in conversation
 Sign in | Aanmelden | Se connecter | Anmelden | Sign in

@@ -30,6 +30,7 @@ FORGOTTEN = (
     tables.Refusal,
     tables.Participation,
     tables.Reservation,
+    tables.Invite,
     tables.Message,
     tables.Presence,
     tables.Chat,

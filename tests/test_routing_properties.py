@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 import db
 import db.clock
 from db import tables
-from features import ledger, matching, routing
+from features import invites, ledger, matching, routing
 from tests import routing_model as model
 from tests.conftest import Databases
 
@@ -55,6 +55,7 @@ FORGOTTEN_AFTER_EACH = (
     tables.Step,
     tables.Refusal,
     tables.Reservation,
+    tables.Invite,
     tables.Participation,
     tables.Presence,
     tables.Message,
@@ -86,6 +87,56 @@ class ModelDesk(model.Desk):
         c.hold_until = max(c.hold_until, min(self.now + model.HOLD_S, c.ticket + 300))
         c.visitor_gone_at = None
         return True
+
+    @model.event
+    def invite(self, by: Any, chat: int, agent: Any = None, queue: Any = None) -> bool:
+        return self._invite(by, chat, agent, queue)
+
+    def _invite(self, by: Any, chat: int, agent: Any, queue: Any) -> bool:
+        """Besides: nobody is asked two things at once, and a closed queue is not asked."""
+        if agent is not None and any(r.agent == agent for r in self.requests.values()):
+            return False
+        if queue is not None and self.queues[queue].closed_at is not None:
+            return False
+        return bool(model.Desk.invite.__wrapped__(self, by, chat, agent, queue))  # type: ignore[attr-defined]
+
+    @model.event
+    def transfer(self, by: Any, chat: int, agent: Any = None, queue: Any = None) -> bool:
+        """Both at once: nobody is asked in between."""
+        if not self._invite(by, chat, agent, queue):
+            return False
+        return bool(model.Desk.leave.__wrapped__(self, by, chat))  # type: ignore[attr-defined]
+
+    @model.event
+    def pass_on(self, request: int, by: Any, agent: Any = None, queue: Any = None) -> bool:
+        """From the request itself: elsewhere in line, with its ticket, or a colleague is asked."""
+        r = self.requests.get(request)
+        if r is None or r.agent != by or r.kind != "chat":
+            return False
+        if agent is not None:
+            other = self.agents[agent]
+            if not (other.ready and self.here(other)) or any(
+                o.agent == agent for o in self.requests.values()
+            ):
+                return False
+        else:
+            served = any(self.serves(a, queue) for a in self.agents.values() if a.id != by)
+            if self.queues[queue].closed_at is not None or not served:
+                return False
+        self._close(r, "passed on")
+        r.chat.refused[by] = (self.now, "passed on")
+        if agent is None:
+            r.chat.queue = queue
+        else:
+            answer_s = self.queues[r.chat.queue].answer_s
+            r.chat.invite = model.Invite(by, None, self.now + answer_s)
+            self._ask(r.chat, agent, "direct", answer_s)
+        return True
+
+    def _close_invite(self, c: model.Chat) -> None:
+        c.invite = None
+        if not c.agents and c.state == "active":
+            self._return(c)
 
 
 class World:
@@ -163,11 +214,16 @@ class Routing(RuleBasedStateMachine):
     queues = st.integers(0, len(QUEUES) - 1)
     profiles = st.integers(0, len(PROFILES) - 1)
 
-    @initialize(numbers=st.lists(profiles, min_size=AGENTS, max_size=AGENTS))
-    def begins(self, numbers: list[int]) -> None:
+    @initialize(
+        numbers=st.lists(profiles, min_size=AGENTS, max_size=AGENTS),
+        talks=st.lists(queues, min_size=1, max_size=2),
+    )
+    def begins(self, numbers: list[int], talks: list[int]) -> None:
         for agent, number in enumerate(numbers):
             self.logs_in(agent, number)
             self.is_ready(agent)
+        for visitor, queue in enumerate(talks):
+            self.a_conversation_begins(visitor, queue)
 
     @rule(visitor=visitors, queue=queues)
     def presses(self, visitor: int, queue: int) -> None:
@@ -311,6 +367,57 @@ class Routing(RuleBasedStateMachine):
             found = self.chat_of(chat.visitor)
             assert self.act(routing.leave(who, found, requeue)) == self.model.leave(who, chat.id, requeue)
 
+    @rule(visitor=visitors, queue=queues)
+    def a_conversation_begins(self, visitor: int, queue: int) -> None:
+        self.arrives(visitor, queue)
+        for request in list(self.model.requests.values()):
+            if request.chat.visitor == self.world.visitors[visitor]:
+                reservation = self.reservation_of(request.agent)
+                assert self.model.accept(request.id, request.agent)
+                assert self.act(routing.accept(reservation, request.agent))
+
+    @precondition(lambda self: any(c.agents for c in self.model.open.values()))
+    @rule(other=agents, queue=queues, data=st.data(), leaving=st.booleans())
+    def invites_or_transfers(self, other: int, queue: int, data: st.DataObject, leaving: bool) -> None:
+        """By somebody in a conversation, or now and then by somebody who is not."""
+        chat = data.draw(st.sampled_from([c for c in self.model.open.values() if c.agents]))
+        who = data.draw(st.sampled_from([*list(chat.agents) * 3, self.world.agents[0]]))
+        to = self.somebody(other, queue, data, who)
+        found = self.chat_of(chat.visitor)
+        verb, expected = (
+            (invites.transfer, self.model.transfer) if leaving else (invites.invite, self.model.invite)
+        )
+        problem = self.act(verb(who, found, **to))
+        assert (problem == "") == expected(who, chat.id, **to), problem
+
+    @precondition(lambda self: any(c.invite for c in self.model.open.values()))
+    @rule(agent=agents, data=st.data(), requeue=st.booleans(), withdrawing=st.booleans())
+    def withdraws_or_leaves(self, agent: int, data: st.DataObject, requeue: bool, withdrawing: bool) -> None:
+        chat = data.draw(st.sampled_from([c for c in self.model.open.values() if c.invite]))
+        who, found = (
+            data.draw(st.sampled_from([*chat.agents, self.world.agents[agent]])),
+            self.chat_of(chat.visitor),
+        )
+        if withdrawing:
+            assert self.act(invites.withdraw(who, found)) == self.model.withdraw(who, chat.id)
+        else:
+            assert self.act(routing.leave(who, found, requeue)) == self.model.leave(who, chat.id, requeue)
+
+    @precondition(lambda self: self.model.requests)
+    @rule(other=agents, queue=queues, data=st.data())
+    def passes_on(self, other: int, queue: int, data: st.DataObject) -> None:
+        request = data.draw(st.sampled_from(list(self.model.requests.values())))
+        to = self.somebody(other, queue, data, request.agent)
+        reservation = self.reservation_of(request.agent)
+        problem = self.act(invites.pass_on(reservation, request.agent, **to))
+        assert (problem == "") == self.model.pass_on(request.id, request.agent, **to), problem
+
+    def somebody(self, agent: int, queue: int, data: st.DataObject, by: int) -> dict[str, Any]:
+        """An agent, now and then the one who asks; or a queue."""
+        others = [each for each in self.world.agents if each != by]
+        name = data.draw(st.sampled_from([*others * 3, self.world.agents[agent]]))
+        return {"agent": name} if data.draw(st.booleans()) else {"queue": self.world.queues[queue]}
+
     @rule(queue=queues, is_open=st.sampled_from([True, True, False]))
     def opens_or_closes(self, queue: int, is_open: bool) -> None:
         where = self.world.queues[queue]
@@ -363,14 +470,16 @@ class Routing(RuleBasedStateMachine):
         taken = desk.taken()
         for agent in desk.agents.values():
             assert sum(request.agent == agent.id for request in desk.open_requests()) <= 1
-            assert taken[agent.id] <= max(agent.places, self.taken[agent.id]), "more places than there are"
+            guests = sum(r.kind == "direct" and r.agent == agent.id for r in desk.open_requests())
+            most = max(agent.places, self.taken[agent.id]) + guests
+            assert taken[agent.id] <= most, "more places than there are"
         self.taken = taken
         for chat in desk.chats.values():
             assert chat.ticket_at == self.tickets.setdefault(chat.id, chat.ticket_at), (
                 "a ticket never changes"
             )
             if chat.state == "active":
-                assert chat.agents
+                assert chat.agents or chat.invite
                 for agent_id in chat.agents:
                     gone_at = desk.agents[agent_id].gone_at
                     assert gone_at is None or not desk.past(gone_at, desk.queues[chat.queue].grace_s)
@@ -381,6 +490,10 @@ class Routing(RuleBasedStateMachine):
                 self.check_refusal(desk, chat, request, taken)
 
     def check_refusal(self, desk: Any, chat: Any, request: Any, taken: Counter[int]) -> None:
+        if request.kind != "chat":
+            assert chat.invite is request.invite
+            assert chat.invite is not None
+            return
         if request.opened_at == desk.now and request.agent in chat.refused:
             assert desk.past(chat.refused[request.agent].refused_at, 30), "asked again too soon"
             others = [a for a in desk.candidates(chat) if taken[a.id] < a.places or not desk.is_overdue(chat)]
@@ -409,7 +522,7 @@ class Routing(RuleBasedStateMachine):
             assert state_after(step["what"] for step in steps[chat["id"]]) == chat["state"]
         counted = Counter(step["what"] for each in steps.values() for step in each)
         outcomes = Counter(row["outcome"] or "open" for row in await tables.Reservation.select())
-        for outcome in ("rejected", "no_answer", "gone", "withdrawn", "visitor_left"):
+        for outcome in ("rejected", "passed_on", "no_answer", "gone", "withdrawn", "visitor_left"):
             assert counted[outcome] == outcomes[outcome], outcome
         assert counted["asked"] == sum(outcomes.values())
         assert counted["joined"] == outcomes["accepted"] == await tables.Participation.count()
@@ -444,7 +557,15 @@ class Routing(RuleBasedStateMachine):
             "begun": chat.begun,
             "agents": {agent: seat.queue for agent, seat in chat.agents.items()},
             "refused": {agent: (seconds(r.refused_at), r.how) for agent, r in chat.refused.items()},
-            "asked": chat.reservation and (chat.reservation.agent, seconds(chat.reservation.expires_at)),
+            "asked": chat.reservation
+            and (chat.reservation.agent, chat.reservation.kind, seconds(chat.reservation.expires_at)),
+            "invite": chat.invite
+            and (
+                chat.invite.inviter,
+                chat.invite.queue,
+                seconds(chat.invite.expires_at),
+                sorted(chat.invite.refused),
+            ),
             "gone_at": seconds(chat.visitor_gone_at),
             "here": chat.visitor_here,
             "alone_since": seconds(chat.alone_since_at),
@@ -465,7 +586,9 @@ class Routing(RuleBasedStateMachine):
             "begun": c.connected,
             "agents": c.agents,
             "refused": {agent: (at, code(how)) for agent, (at, how) in c.refused.items()},
-            "asked": request and (request.agent, request.expires_at),
+            "asked": request and (request.agent, request.kind, request.expires_at),
+            "invite": c.invite
+            and (c.invite.by, c.invite.queue, c.invite.expires_at, sorted(c.invite.refused)),
             "gone_at": c.visitor_gone_at,
             "here": self.model.visitor_here(c),
             "alone_since": c.alone_since,
@@ -496,6 +619,8 @@ def deadlines(desk: model.Desk) -> Iterator[int]:
         yield from (refused_at + model.RETRY_S for refused_at, _ in c.refused.values())
         if c.visitor_gone_at is not None:
             yield from (c.visitor_gone_at + seconds for seconds in (10, 120, 600))
+        if c.invite:
+            yield c.invite.expires_at
         if c.alone_since is not None:
             yield c.alone_since + model.CLOSED_S
 

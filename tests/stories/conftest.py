@@ -57,7 +57,16 @@ NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network erro
 
 # What one story leaves behind and the next must not find.
 TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "rating")
-TRACES += ("attachment", "private_attachment", "mail", "offer", "private_message", "private_thread", "chat")
+TRACES += (
+    "attachment",
+    "private_attachment",
+    "mail",
+    "offer",
+    "private_message",
+    "private_thread",
+    "invite",
+    "chat",
+)
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()

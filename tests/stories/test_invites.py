@@ -1,0 +1,86 @@
+"""A colleague is asked to join, with a note that the visitor never sees; then takes the conversation over."""
+
+from playwright.sync_api import expect
+
+from tests.stories.conftest import Browsers
+
+
+def test_a_colleague_joins_and_takes_over(browsers: Browsers) -> None:
+    an = browsers.agent("an", "Loket")
+    bram = browsers.agent("bram", "Loket", ready=False)
+    jef = browsers.visitor("/demo")
+    jef.press()
+    jef.fill_in(name="Jef Peeters", question="Mag mijn caravan hier staan?")
+    an.accept()
+    jef.sees_green("An")
+
+    an.page.get_by_role("button", name="Uitnodigen").click()
+    panel = an.pane.locator(".tool-panel")
+    paused = panel.get_by_role("radio", name="Bram")
+    expect(paused).to_be_disabled()
+    an.page.keyboard.press("Escape")
+    expect(panel).to_be_empty()
+    bram.become_ready()
+    expect(bram.page.locator("#me")).not_to_have_class("paused")
+
+    an.page.get_by_role("button", name="Uitnodigen").click()
+    panel.get_by_role("radio", name="Bram").check()
+    panel.get_by_label("Notitie voor uw collega").fill("Weet jij iets van caravans?")
+    browsers.check("inviting")
+    panel.get_by_role("button", name="Uitnodigen").click()
+    expect(panel).to_be_empty()
+    strip = an.pane.locator(".invite-strip")
+    expect(strip).to_contain_text("Bram is uitgenodigd")
+    expect(an.text_bar("Jef Peeters")).to_be_focused()
+
+    expect(bram.pane).to_contain_text("An nodigt u uit in dit gesprek.")
+    expect(bram.pane).to_contain_text("Weet jij iets van caravans?")
+    expect(bram.pane).to_contain_text("Mag mijn caravan hier staan?")
+    browsers.check("invited")
+    bram.accept()
+    jef.sees("Bram neemt deel")
+    expect(strip).to_have_count(0)
+    expect(an.pane.locator(".details")).to_contain_text("An, Bram")
+    bram.text_bar("Jef Peeters").press_sequentially("Dag")
+    expect(an.pane.locator(".typing")).to_have_text("Bram typt…")
+    expect(jef.window.locator(".typing")).to_have_text("Bram typt…")
+    bram.say("Dag Jef, dat mag een week.", to="Jef Peeters")
+    jef.sees("Dag Jef, dat mag een week.")
+    an.sees("Dag Jef, dat mag een week.")
+
+    an.close()
+    expect(an.dialog).to_contain_text("Gesprek verlaten")
+    an.dialog.get_by_role("button", name="Gesprek verlaten").click()
+    expect(an.page.get_by_role("tab")).to_have_count(0)
+    jef.sees("An heeft het gesprek verlaten")
+    jef.sees_green("Bram")
+    expect(jef.thread).not_to_contain_text("Weet jij iets van caravans?")
+
+    bram.page.get_by_role("button", name="Uitnodigen").click()
+    panel = bram.pane.locator(".tool-panel")
+    panel.get_by_role("radio", name="Algemeen").check()
+    panel.get_by_role("button", name="Doorverbinden").click()
+    jef.sees("U wordt doorverbonden met Algemeen")
+    expect(bram.page.get_by_role("tab")).to_have_count(0)
+    an.accept()
+    jef.sees_green("An")
+    an.sees("Dag Jef, dat mag een week.")
+
+
+def test_a_request_is_transferred_before_it_is_answered(browsers: Browsers) -> None:
+    an = browsers.agent("an", "Loket")
+    bram = browsers.agent("bram", "Vergunningen")
+    jef = browsers.visitor("/demo")
+    jef.press()
+    jef.fill_in(name="Jef Peeters", question="Ik wil een vergunning")
+    expect(an.request()).to_be_visible()
+    an.page.get_by_role("button", name="Doorverbinden").click()
+    an.dialog.get_by_role("radio", name="Vergunningen").check()
+    browsers.check("elsewhere")
+    an.dialog.get_by_role("button", name="Doorverbinden").click()
+    expect(an.dialog).to_be_hidden()
+    expect(an.request_tab).to_have_count(0)
+    jef.sees("U wordt doorverbonden met Vergunningen")
+    bram.accept()
+    jef.sees_green("Bram")
+    bram.sees("Ik wil een vergunning")
