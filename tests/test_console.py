@@ -99,17 +99,17 @@ async def test_a_thread_on_the_page_is_never_sent_again(desk: Desk) -> None:
 
 async def test_the_cursor_follows_the_tabs_that_are_open(desk: Desk) -> None:
     async with scenes.live(desk) as talk:
-        assert talk.console.last_id == f"{talk.chat}:2"
+        assert talk.console.last_id == f"{talk.chat}:2.0"
         await talk.jef.say("Nog iets")
         await talk.console.wait_for("Nog iets")
-        assert talk.console.last_id == f"{talk.chat}:3"
+        assert talk.console.last_id == f"{talk.chat}:3.0"
         await talk.an.end(talk.chat)
         await talk.console.wait_for(lambda: not talk.an.chats)
         marie = await desk.visitor().begin("Dag")
         await talk.console.wait_for(lambda: talk.an.request)
         await talk.an.accept()
         await talk.console.wait_for(lambda: talk.an.chats)
-        assert talk.console.last_id == f"{talk.an.chats[0]}:2"
+        assert talk.console.last_id == f"{talk.an.chats[0]}:2.0"
         await marie.end()
 
 

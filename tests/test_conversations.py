@@ -48,7 +48,7 @@ async def test_a_chat_of_a_colleague_is_not_there(desk: Desk) -> None:
 async def test_a_cursor_that_names_a_colleagues_chat_brings_nothing_of_it(desk: Desk) -> None:
     talk = await scenes.connected(desk)
     bram = await desk.agent("bram", "Loket")
-    async with reading(bram.client, f"/console/stream?after={talk.chat}:0", bram.see, {}) as spying:
+    async with reading(bram.client, f"/console/stream?after={talk.chat}:0.0", bram.see, {}) as spying:
         async with talk.an.stream() as console:
             await talk.jef.say("Dit is voor An.")
             await console.wait_for("Dit is voor An.")
@@ -75,7 +75,7 @@ async def test_nor_does_it_for_the_moment_before_the_first_look(
     talk = await scenes.connected(desk)
     bram = await desk.agent("bram", "Loket")
     for agent in (bram, talk.an):
-        async with reading(agent.client, f"/console/stream?after={talk.chat}:0", agent.see, {}) as stream:
+        async with reading(agent.client, f"/console/stream?after={talk.chat}:0.0", agent.see, {}) as stream:
             await stream.wait_for('id="tabs"')
     (his_seen, his_topics), (her_seen, her_topics) = followed
     assert not his_seen
@@ -343,11 +343,11 @@ async def test_typing_in_a_chat_that_is_over_is_not_shown(desk: Desk) -> None:
 async def test_a_console_that_comes_back_gets_what_it_missed_and_no_more(desk: Desk) -> None:
     talk = await scenes.connected(desk)
     cursor = cursor_of(talk.an)
-    assert cursor == f"{talk.chat}:2"
+    assert cursor == f"{talk.chat}:2.0"
     await talk.jef.say("Gemist")
     async with reading(talk.an.client, f"/console/stream?after={cursor}", talk.an.see, {}) as stream:
         await stream.wait_for("Gemist")
-        assert stream.last_id == f"{talk.chat}:3"
+        assert stream.last_id == f"{talk.chat}:3.0"
         assert scenes.QUESTION not in thread_of(stream, talk.chat)
     await talk.jef.say("Ook gemist")
     async with talk.an.stream(last_id=stream.last_id) as stream:

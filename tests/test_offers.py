@@ -306,7 +306,7 @@ async def test_an_offer_outside_a_conversation_is_refused(desk: Desk) -> None:
     await talk.jef.end()
     answer = await offer(talk.an, talk.chat)
     assert answer.status_code == 409
-    words = "U neemt niet meer deel aan dit gesprek. Het aanbod is niet verzonden."
+    words = "Dit gesprek is beëindigd."
     assert words in talk.an.screen.text(f"#offer-{talk.chat}")
     assert talk.an.screen.first(f"#offer-{talk.chat} [name=title]").attributes["value"] == TITLE
     assert await Offer.count() == 0
