@@ -60,8 +60,8 @@ def create_app() -> Litestar:
 
 
 def remember_no_secrets() -> None:
-    """Litestar keeps the last 1,024 forms and cookies that it has parsed: passwords, what people write, session
-    tokens. Here each is parsed anew, and forgotten."""
+    """Litestar keeps the last 1,024 forms and cookies that it has parsed: passwords, what people write,
+    session tokens. Here each is parsed anew, and forgotten."""
     for name in ("parse_url_encoded_form_data", "parse_cookie_string"):
         remembering = getattr(_parsers, name)
         for module in [each for each in sys.modules.values() if getattr(each, name, None) is remembering]:

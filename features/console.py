@@ -55,6 +55,7 @@ class Console:
     seen: dict[int, int]  # chat → its last public message that the page has
     whispered: dict[int, int]  # … and its last private one
     queues: tuple[int, ...]
+    asked: int = 0  # the chat of its open request
     presence: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     subscription: live.Subscription = field(default_factory=live.Subscription)
 
@@ -213,6 +214,7 @@ async def follow_queues(viewer: Console, event: ReadinessChanged) -> None:
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
+    await follow_request(viewer)
     open_ones = await conversations.conversations_of(viewer.person.id)
     for one in open_ones:  # before their threads are read
         viewer.subscription.follow(*topics_of(one.id))
@@ -236,6 +238,17 @@ def follow_only(viewer: Console, chats: set[int], new: dict[int, Position]) -> N
         viewer.whispered.pop(chat, None)
     for chat, (said, whispered) in new.items():
         viewer.seen[chat], viewer.whispered[chat] = said, whispered
+
+
+async def follow_request(viewer: Console) -> None:
+    """What is said in a chat that the agent is being asked for shows on its tab."""
+    request = await requests.open_request(viewer.person.id)
+    asked = request.chat if request else 0
+    if viewer.asked not in (0, asked, *viewer.seen):
+        viewer.subscription.unfollow(*topics_of(viewer.asked))
+    if asked:
+        viewer.subscription.follow(*topics_of(asked))
+    viewer.asked = asked
 
 
 @live.on(MessagePosted, ChatChanged, ConversationRead, page="console")

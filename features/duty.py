@@ -2,22 +2,20 @@
 
 POST   /session/profile   choose a profile: on duty, paused at first
 PUT    /readiness         ready, or paused with a reason
-DELETE /session           sign out; with chats open the page asks first
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, Response, delete, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 
 from db.clock import now
-from db.tables import Participation, Readiness
-from features import access, hours, live, profiles, queues, routing
-from features.access import agent_of, may, signed_in
+from db.tables import Readiness
+from features import hours, live, profiles, queues, routing
+from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
 
@@ -86,31 +84,6 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
     return html(swap("#me", ui.me(person, standing)), swap("#pane-none", ui.nothing(standing)))
 
 
-@delete("/session", guards=[signed_in], status_code=200)
-async def sign_out(request: Request[Any, Any, Any], anyway: FromQuery[bool] = False) -> Response[str]:
-    """Chats that are still running go back to the head of their queue, if the agent says so."""
-    person = agent_of(request)
-    running = await running_with(person.id)
-    if running and not anyway:
-        return html(swap("#ask-body", ui.still_open(running), "innerHTML"), status_code=409)
-    await routing.logout(person.id)
-    await access.close_session(person)
-    answer = html(headers={"HX-Redirect": "/console"})
-    answer.set_cookie(access.cookie(""))
-    return answer
-
-
-async def running_with(agent: int) -> list[str]:
-    """The visitors it is talking with, by name."""
-    rows = await (
-        Participation.select(Participation.chat.visitor_name.as_alias("name"))
-        .where(Participation.agent == agent)
-        .where(Participation.left_at.is_null())
-        .order_by(Participation.id)
-    )
-    return [row["name"] for row in rows]
-
-
 # ---- live ------------------------------------------------------------------------------------------------
 
 
@@ -143,7 +116,7 @@ async def lines_of(agent: int) -> list[Line]:
     return [Line(each.name, waiting.get(each.queue, 0), each.queue in open_ones) for each in profile.queues]
 
 
-routes = [other_profile, choose_profile, set_readiness, sign_out]
+routes = [other_profile, choose_profile, set_readiness]
 
 ui = template("""
 {% from "base.html" import plain %}
@@ -241,17 +214,5 @@ ui = template("""
     {% if line.open or line.waiting %}{{ badge(line.waiting, ngettext("%(num)s waiting", "%(num)s waiting", line.waiting), muted=not line.waiting) }}{% else %}<span class="small">{{ _("closed") }}</span>{% endif %}</li>
   {% endfor %}
 </ul>
-{% endmacro %}
-
-{% macro still_open(names) %}
-<div data-ask>
-  <h2 class="title" id="ask-title">{{ _("You still have conversations") }}</h2>
-  <ul>{% for name in names %}<li translate="no">{{ name or _("Visitor") }}</li>{% endfor %}</ul>
-  <p>{{ _("If you sign out now, they go back to the head of their queue and a colleague takes over.") }}</p>
-  <div class="actions end">
-    {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
-    {{ button(_("Back to the queue and sign out"), "danger", attrs={"hx-delete": "/session?anyway=true", "hx-swap": "none"}) }}
-  </div>
-</div>
 {% endmacro %}
 """)  # noqa: E501

@@ -298,6 +298,9 @@ for (const pressed of ["pointerup", "keyup"]) document.addEventListener(pressed,
 const ask = document.getElementById("ask");
 ask?.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
 
+// What has been said before one is asked, too, stays where its reader is.
+document.addEventListener("scroll", ({ target }) => { if (target.classList?.contains("so-far")) target.readHigher = !readersPlace(target); }, true);
+
 // ---- an expired session: sign in on the spot, and what was asked goes out again ---------------------------------------
 
 const again = document.getElementById("sign-in-dialog");
@@ -337,6 +340,7 @@ function settle() {
   question?.setAttribute("data-live", "");
   reselect();
   restore();
+  for (const box of all(".so-far")) if (!box.readHigher) box.scrollTop = box.scrollHeight;
   tick();
   count();
   ring();

@@ -67,7 +67,9 @@ async def test_no_password_and_no_session_token_stays_in_the_memory_of_the_parse
     assert (await sign_in(person, "an")).status_code == 200
     assert "Dag An" in words(await person.get("/console")), "forms and cookies are understood"
     assert [parser.cache_info() for parser in kept] == before
-    assert not any(hasattr(module.parse_url_encoded_form_data, "cache_info") for module in (extractors, asked))
+    assert not any(
+        hasattr(module.parse_url_encoded_form_data, "cache_info") for module in (extractors, asked)
+    )
     assert not any(hasattr(module.parse_cookie_string, "cache_info") for module in (base, data_extractors))
 
 
