@@ -92,8 +92,10 @@ ui = template("""
 {% macro still_open(running, lines, people) %}
 <form data-ask class="stack" id="signing-out" method="dialog" hx-delete="/session?anyway=true" hx-swap="none">
   <h2 class="title" id="ask-title">{{ _("You still have conversations") }}</h2>
-  <p>{{ _("Finish them first, or choose who takes over. What you hand to nobody goes back to the head of its queue.") }}</p>
-  {% if running | rejectattr("goes_on") | list | length > 1 %}
+  {% set loose = running | rejectattr("goes_on") | list %}
+  {% if loose %}<p>{{ _("Finish them first, or choose who takes over. What you hand to nobody goes back to the head of its queue.") }}</p>
+  {% else %}<p>{{ _("They go on without you.") }}</p>{% endif %}
+  {% if loose | length > 1 %}
   <div class="hand-over all">
     <label for="hand-over-all">{{ _("All conversations") }}</label>
     {{ choice("hand-over-all", "", lines, people, "", attrs="data-for-all", first=_("Chosen one by one")) }}
@@ -115,7 +117,7 @@ ui = template("""
   </ul>
   <div class="actions end">
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
-    {{ button(_("Hand over and sign out"), "danger", type="submit") }}
+    {{ button(_("Hand over and sign out") if loose else _("Sign out"), "primary", type="submit") }}
   </div>
 </form>
 {% endmacro %}
