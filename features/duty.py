@@ -13,8 +13,8 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from db.clock import now
-from db.tables import Readiness
-from features import hours, live, profiles, queues, routing
+from db.tables import Readiness, Session
+from features import access, hours, live, profiles, queues, routing
 from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
@@ -42,6 +42,17 @@ async def duty_of(agent: int) -> Duty:
     return Duty(await profiles.by_id(row["profile"]), row["ready"], row["reason"])
 
 
+async def came_back_anew(person: access.Person) -> bool:
+    """Its browser vanished, and it has signed in since: what it wants to do now is asked, not guessed."""
+    row = await (
+        Readiness.select(Readiness.gone_at, Readiness.here).where(Readiness.agent == person.id).first()
+    )
+    if row is None or row["here"] or row["gone_at"] is None:
+        return False
+    since = Session.exists().where(Session.id == person.session)
+    return bool(await since.where(Session.created_at > row["gone_at"]))
+
+
 # ---- routes ----------------------------------------------------------------------------------------------
 
 
@@ -53,7 +64,7 @@ class Choice(Struct):
 async def other_profile(request: Request[Any, Any, Any]) -> Response[str]:
     person = agent_of(request)
     standing = await duty_of(person.id)
-    return html(ui.page(person, await profiles.choosable(person.id), standing.profile))
+    return html(ui.page(person, await profiles.choosable(person.id), standing.profile, back=True))
 
 
 @post("/session/profile", guards=[may("chat")], status_code=200)
@@ -90,7 +101,13 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
 @live.on(live.Connected, ReadinessChanged, page="console")
 async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     standing = await duty_of(viewer.person.id)
-    return swap("#me", ui.me(viewer.person, standing)) + swap("#pane-none", ui.nothing(standing))
+    if standing.profile:
+        viewer.profile = standing.profile.id
+    return (
+        swap("#me", ui.me(viewer.person, standing))
+        + swap("#my-profile", ui.my_profile(standing))
+        + swap("#pane-none", ui.nothing(standing, viewer.profile))
+    )
 
 
 @live.on(live.Connected, LineMoved, ReadinessChanged, live.Ticked, page="console")
@@ -123,16 +140,16 @@ ui = template("""
 {% import "access" as access %}
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
-{% macro page(person, profiles, current) %}
+{% macro page(person, profiles, current, back=false) %}
 {% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
-{{ profile_form(profiles, current) }}
+{{ profile_form(profiles, current, back=back) }}
 {{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 
-{% macro profile_form(profiles, current, errors={}) %}
+{% macro profile_form(profiles, current, errors={}, back=false) %}
 <form id="profile-form" class="stack" method="dialog" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
@@ -142,7 +159,7 @@ ui = template("""
   {% else %}
   {% call notice("warning", _("You have no profile yet. Ask your administrator for one.")) %}{% endcall %}
   {% endif %}
-  {% if current %}{{ button(_("Back to the console"), "quiet", attrs={"href": "/console"}) }}
+  {% if back %}{{ button(_("Back to the console"), "quiet", attrs={"href": "/console"}) }}
   {% else %}{{ button(_("Sign out"), "quiet", attrs={"hx-delete": "/session", "hx-swap": "none"}) }}{% endif %}
 </form>
 {% endmacro %}
@@ -155,7 +172,9 @@ ui = template("""
 {# Whether new chats are welcome. Paused, "Available" is one press away. #}
 {% macro me(person, duty) %}
 <div class="readiness{% if not duty.ready %} paused{% endif %}" id="me">
-  {% if not duty.profile or not duty.profile.queues %}
+  {% if not duty.profile %}
+  {{ status("grey", _("Off duty")) }}
+  {% elif not duty.profile.queues %}
   {{ status("grey", _("No chat requests")) }}
   {% elif duty.ready %}
   {% call menu("readiness", dot("green") ~ _("Available"), "secondary") %}{{ wishes(duty) }}{% endcall %}
@@ -181,10 +200,20 @@ ui = template("""
         popovertarget="readiness" popovertargetaction="hide"{% if current %} aria-current="true"{% endif %}>{{ dot(colour) }}{{ words }}</button>
 {% endmacro %}
 
+{# In the person's menu. #}
+{% macro my_profile(duty) %}
+<p class="menu-title" id="my-profile">{% if duty.profile %}{{ _("Profile") }} <span translate="no">{{ duty.profile.name }}</span> · {{ ngettext("%(num)s chat at a time", "%(num)s chats at a time", duty.profile.places) }}{% else %}{{ _("Off duty") }}{% endif %}</p>
+{% endmacro %}
+
 {# What stands where no conversation does: why nothing comes, or how it will. #}
-{% macro nothing(duty) %}
+{% macro nothing(duty, last_profile=0) %}
 <section class="panel" id="pane-none" tabindex="-1">
-  {% if not duty.profile or not duty.profile.queues %}
+  {% if not duty.profile %}
+  {% call empty(_("You are off duty"), _("You signed out in another window or browser. You receive no chat requests here until you go on."), "log-out") %}
+  {% if last_profile %}{{ button(_("Go on here"), "primary", attrs={"hx-post": "/session/profile", "hx-vals": '{"profile": "' ~ last_profile ~ '"}', "hx-swap": "none"}) }}{% endif %}
+  {{ button(_("Choose a profile"), attrs={"href": "/session/profile"}) }}
+  {% endcall %}
+  {% elif not duty.profile.queues %}
   {% call empty(_("No chat requests"), _("Your profile contains no chat queues; you receive no chat requests."), "ban") %}{{ button(_("Choose another profile"), attrs={"href": "/session/profile"}) }}{% endcall %}
   {% elif duty.ready %}
   {% call empty(_("No conversations"), _("A new chat request appears here by itself as a tab, with a sound."), "messages-square") %}{{ button(_("Test sound"), "secondary", "volume-2", attrs={"data-act": "test-sound"}) }}{% endcall %}
