@@ -343,8 +343,8 @@ ui = template("""
   <div class="chat-meta">
     {% if chat.over %}{{ status("red", _("Ended")) }}
     {% else %}
-    <span class="when-up">{{ status("green", _("Connected")) if chat.visitor_here else status("grey", _("Visitor away")) }}</span>
-    <span class="when-down">{{ status("red", _("Not connected")) }}</span>
+    <div><div class="when-up">{{ status("green", _("Connected")) if chat.visitor_here else status("grey", _("Visitor away")) }}</div>
+      <div class="when-down">{{ status("red", _("Not connected")) }}</div></div>
     {% endif %}
     <span translate="no">{{ chat.queue }}</span>
     <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>

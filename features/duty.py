@@ -104,7 +104,7 @@ async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     if standing.profile:
         viewer.profile = standing.profile.id
     return (
-        swap("#me", ui.me(viewer.person, standing))
+        swap("#me", ui.me(viewer.person, standing, viewer.profile))
         + swap("#my-profile", ui.my_profile(standing))
         + swap("#pane-none", ui.nothing(standing, viewer.profile))
     )
@@ -170,10 +170,11 @@ ui = template("""
 {%- endmacro %}
 
 {# Whether new chats are welcome. Paused, "Available" is one press away. #}
-{% macro me(person, duty) %}
+{% macro me(person, duty, last_profile=0) %}
 <div class="readiness{% if not duty.ready %} paused{% endif %}" id="me">
   {% if not duty.profile %}
   {{ status("grey", _("Off duty")) }}
+  {{ go_on(last_profile) }}
   {% elif not duty.profile.queues %}
   {{ status("grey", _("No chat requests")) }}
   {% elif duty.ready %}
@@ -183,6 +184,11 @@ ui = template("""
   {% call menu("readiness", dot("grey") ~ reason(duty.reason), "secondary") %}{{ wishes(duty) }}{% endcall %}
   {% endif %}
 </div>
+{% endmacro %}
+
+{# With the profile that one had. #}
+{% macro go_on(profile) %}
+{% if profile %}{{ button(_("Go on here"), "primary", attrs={"hx-post": "/session/profile", "hx-vals": '{"profile": "' ~ profile ~ '"}', "hx-swap": "none"}) }}{% endif %}
 {% endmacro %}
 
 {% macro available() %}
@@ -210,7 +216,7 @@ ui = template("""
 <section class="panel" id="pane-none" tabindex="-1">
   {% if not duty.profile %}
   {% call empty(_("You are off duty"), _("You signed out in another window or browser. You receive no chat requests here until you go on."), "log-out") %}
-  {% if last_profile %}{{ button(_("Go on here"), "primary", attrs={"hx-post": "/session/profile", "hx-vals": '{"profile": "' ~ last_profile ~ '"}', "hx-swap": "none"}) }}{% endif %}
+  {{ go_on(last_profile) }}
   {{ button(_("Choose a profile"), attrs={"href": "/session/profile"}) }}
   {% endcall %}
   {% elif not duty.profile.queues %}
