@@ -101,6 +101,11 @@ class Settings:
     language: str = _setting(
         "the interface's language where nobody asks for another: nl, fr, de or en", _language, "nl"
     )
+    starts_per_address: int = _setting(
+        "how many chats may be started in ten minutes from one address, such as a library's",
+        _count,
+        "20",
+    )
     session_hours: int = _setting("how long a sign-in lasts", _count, "12")
     trusted_proxies: list[str] = _setting(  # noqa: RUF009
         "addresses or networks of proxies whose X-Forwarded-For is believed", _networks, shown="none"

@@ -234,6 +234,15 @@ class Chat(Table, tablename="chat"):
     )  # "are you still there?", not answered yet
 
 
+class Start(Table, tablename="start"):
+    """A chat that was started from this address a moment ago. Kept for as long as starts are counted."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, unique=True, on_delete=CASCADE)
+    address_hash = Text()  # keyed
+    started_at = Timestamptz(default=now)
+
+
 class Message(Table, tablename="message"):
     """One line of the public thread: what somebody wrote or what happened. Private messages live
     elsewhere."""
@@ -473,6 +482,7 @@ TABLES: tuple[type[Table], ...] = (
     Visitor,
     Chat,
     Presence,
+    Start,
     Message,
     Invite,
     Reservation,

@@ -6,9 +6,14 @@ PATCH /chat/hold    the visitor is typing, or has chosen a subject
 POST  /chat         the form is sent
 """
 
+import asyncio
+import contextlib
 import re
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+import structlog
 from litestar import Request, Response, patch, post
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
@@ -16,7 +21,8 @@ from msgspec import Struct
 
 import db
 from db.clock import now
-from db.tables import Visitor
+from db.settings import settings
+from db.tables import Start, Visitor
 from features import hours, messages, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
@@ -26,6 +32,14 @@ from layouts import Form, _, html, language, swap, template
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
 NAME_LENGTH, URL_LENGTH = 80, 2000
+STARTS_MINUTES = 10
+FORGET_EVERY_S = 60
+
+log = structlog.get_logger(__name__)
+
+
+class TooMany(Exception):
+    """Too many chats have been started from this address lately."""
 
 
 class Details(Struct):
@@ -44,13 +58,14 @@ async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
     caller = visitor_of(request)
     found = await widget_of(caller)
     if not found.form:
-        return await begin(caller, found, data)
+        return await begin(request, found, data)
     visitor_id = await known(caller)
     await hold(request, visitor_id, found, data)
     facts = await visit.facts_of(visitor_id)
     drawn = [*await visit.screen(facts), *await panel(caller, facts)]
     if facts.state == "none":
-        drawn.append(await unavailable(first_green(await widget.subjects(found.id))))
+        subjects = await widget.subjects(found.id)
+        drawn.append(await unavailable(first_green(subjects), subjects))
     return html(*drawn)
 
 
@@ -69,26 +84,37 @@ async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
 
 @post("/chat", guards=[visitor], status_code=200)
 async def start(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
-    caller = visitor_of(request)
-    return await begin(caller, await widget_of(caller), data)
+    return await begin(request, await widget_of(visitor_of(request)), data)
 
 
-async def begin(caller: Caller, found: WidgetFacts, details: Details) -> Response[str]:
+async def begin(request: Request[Any, Any, Any], found: WidgetFacts, details: Details) -> Response[str]:
     """Start the chat, with the first question in it, or say what keeps it from starting."""
+    caller = visitor_of(request)
     subjects = await widget.subjects(found.id)
     asked = "subject" in found.form
     subject = named(subjects, details.subject) if asked else first_green(subjects)
     if errors := problems_with(details, found.form, subject):
         return html(swap("#form", ui.form(found, options(subjects), details, errors)), status_code=422)
     visitor_id = await known(caller)
-    if subject is None or not await started(visitor_id, found, subject, details):
-        facts = await visit.facts_of(visitor_id)
-        shown = [] if found.form else [*await visit.screen(facts), *await panel(caller, facts)]
-        return html(*shown, await unavailable(subject), status_code=409)
+    address = keyed("address", address_of(request))
+    try:
+        if subject is None or not await started(visitor_id, found, subject, details, address):
+            return await refused(caller, found, await unavailable(subject, subjects), 409)
+    except TooMany:
+        return await refused(caller, found, swap("#place", ui.no_place("many")), 429)
     return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
 
 
-async def started(visitor_id: int, found: WidgetFacts, subject: SubjectFacts, details: Details) -> bool:
+async def refused(caller: Caller, found: WidgetFacts, words: Markup, status_code: int) -> Response[str]:
+    """Under the form, with all that was typed; without one, where the press is."""
+    facts = await visit.facts_of(caller.id)
+    shown = [] if found.form else [*await visit.screen(facts), *await panel(caller, facts)]
+    return html(*shown, words, status_code=status_code)
+
+
+async def started(
+    visitor_id: int, found: WidgetFacts, subject: SubjectFacts, details: Details, address: str
+) -> bool:
     name = line(details.name)[:NAME_LENGTH]
     async with db.transaction():
         chat = await routing.start(
@@ -101,9 +127,41 @@ async def started(visitor_id: int, found: WidgetFacts, subject: SubjectFacts, de
             language=language.get(),
             page_url=line(details.page)[:URL_LENGTH],
         )
+        if chat is not None:
+            await count(chat, address)
         if chat is not None and "question" in found.form:
             await messages.post(chat, details.key, details.question, author="visitor", name=name)
     return chat is not None
+
+
+async def count(chat: int, address: str) -> None:
+    """Once per chat; one too many undoes the start. Routing's lock, which the start has taken, makes it
+    exact."""
+    await forget_starts()
+    rows = await db.sql(
+        "INSERT INTO start (chat, address_hash, started_at)"
+        " SELECT id, {}, started_at FROM chat WHERE id = {} AND started_at > {}"
+        " ON CONFLICT (chat) DO NOTHING RETURNING id",
+        *(address, chat, now() - timedelta(minutes=STARTS_MINUTES)),
+    )
+    mine = Start.count().where(Start.address_hash == address)
+    if rows and await mine > settings.starts_per_address:
+        raise TooMany
+
+
+async def forget_starts() -> None:
+    await Start.delete().where(Start.started_at <= now() - timedelta(minutes=STARTS_MINUTES))
+
+
+async def forgetter(stop: asyncio.Event) -> None:
+    """An address is known no longer than it is needed, even where nobody else comes."""
+    while not stop.is_set():
+        try:
+            await forget_starts()
+        except Exception:  # the next time may succeed
+            log.exception("starts_not_forgotten")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), FORGET_EVERY_S)
 
 
 def line(text: str) -> str:
@@ -111,9 +169,13 @@ def line(text: str) -> str:
     return " ".join(messages.cleaned(text).split())
 
 
-async def unavailable(subject: SubjectFacts | None) -> Markup:
-    is_open = subject is not None and subject.queue in await hours.open_queues(now())
-    return swap("#place", ui.no_place("nobody" if is_open else "closed"))
+async def unavailable(subject: SubjectFacts | None, subjects: Sequence[SubjectFacts]) -> Markup:
+    open_queues = await hours.open_queues(now())
+    if subject is not None and subject.queue in open_queues:
+        return swap("#place", ui.no_place("nobody"))
+    if subject is not None and any(each.queue in open_queues for each in subjects):
+        return swap("#place", ui.no_place("closed", subject.label))
+    return swap("#place", ui.no_place("closed"))
 
 
 async def hold(
@@ -208,6 +270,7 @@ def options(subjects: list[SubjectFacts]) -> list[tuple[int, str]]:
 
 
 routes = [press, renew, start]
+tasks = [forgetter]
 
 ui = template("""
 {% from "components.html" import button, field, notice, select_field, textarea_field %}
@@ -262,10 +325,11 @@ ui = template("""
 
 {% macro held() %}<div id="place" role="status"></div>{% endmacro %}
 
-{% macro no_place(why) %}
+{% macro no_place(why, subject="") %}
 <div id="place" role="status">
   {% set words = {
-    "closed": _("The chat is closed at the moment."),
+    "closed": _("The chat about “%(subject)s” is closed at the moment. Choose another subject.", subject=subject) if subject else _("The chat is closed at the moment."),
+    "many": _("Many conversations were started from your network in a short time. Try again in ten minutes; what you typed is kept."),
     "nobody": _("Nobody is available at the moment. What you typed is kept."),
     "gone": _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page."),
   } %}

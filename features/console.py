@@ -55,6 +55,8 @@ class Console:
     seen: dict[int, int]  # chat → its last public message that the page has
     whispered: dict[int, int]  # … and its last private one
     queues: tuple[int, ...]
+    asked: int = 0  # the chat of its open request
+    profile: int = 0  # the last one it had
     presence: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     subscription: live.Subscription = field(default_factory=live.Subscription)
 
@@ -95,8 +97,8 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     if "chat" not in person.permissions:
         return html(ui.no_chat_page(person), status_code=403)
     standing = await duty.duty_of(person.id)
-    if standing.profile is None:
-        return html(duty.ui.page(person, await profiles.choosable(person.id), None))
+    if standing.profile is None or await duty.came_back_anew(person):
+        return html(duty.ui.page(person, await profiles.choosable(person.id), standing.profile))
     open_ones = await conversations.conversations_of(person.id)
     threads, positions = await threads_of([chat.id for chat in open_ones])
     return html(
@@ -213,6 +215,7 @@ async def follow_queues(viewer: Console, event: ReadinessChanged) -> None:
 @live.on(live.Connected, ConversationsChanged, RequestsChanged, page="console")
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
+    await follow_request(viewer)
     open_ones = await conversations.conversations_of(viewer.person.id)
     for one in open_ones:  # before their threads are read
         viewer.subscription.follow(*topics_of(one.id))
@@ -221,7 +224,7 @@ async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     request = await requests.open_request(viewer.person.id)
     standing = await duty.duty_of(viewer.person.id)
     drawn = swap("#tabs", ui.tabs(open_ones, request))
-    drawn += swap("#panels", ui.panels(open_ones, threads, request, standing))
+    drawn += swap("#panels", ui.panels(open_ones, threads, request, standing, viewer.profile))
     follow_only(viewer, {chat.id for chat in open_ones}, positions)
     for chat in known:
         drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or ""
@@ -236,6 +239,17 @@ def follow_only(viewer: Console, chats: set[int], new: dict[int, Position]) -> N
         viewer.whispered.pop(chat, None)
     for chat, (said, whispered) in new.items():
         viewer.seen[chat], viewer.whispered[chat] = said, whispered
+
+
+async def follow_request(viewer: Console) -> None:
+    """What is said in a chat that the agent is being asked for shows on its tab."""
+    request = await requests.open_request(viewer.person.id)
+    asked = request.chat if request else 0
+    if viewer.asked not in (0, asked, *viewer.seen):
+        viewer.subscription.unfollow(*topics_of(viewer.asked))
+    if asked:
+        viewer.subscription.follow(*topics_of(asked))
+    viewer.asked = asked
 
 
 @live.on(MessagePosted, ChatChanged, ConversationRead, page="console")
@@ -274,7 +288,7 @@ ui = template("""
     <button type="button" class="menu-item" data-act="notify">{{ icon("monitor") }}{{ _("Allow desktop notifications") }}</button>
     {% endcall %}
     {% call menu("person-menu", icon("user") ~ who(person)) %}
-    <p class="menu-title">{{ _("Profile") }} <span translate="no">{{ standing.profile.name }}</span> · {{ ngettext("%(num)s chat at a time", "%(num)s chats at a time", standing.profile.places) }}</p>
+    {{ duty.my_profile(standing) }}
     <a class="menu-item" href="/session/profile">{{ icon("users") }}{{ _("Choose another profile") }}</a>
     <hr class="menu-line">
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
@@ -291,6 +305,7 @@ ui = template("""
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent", person.name) }}
 {{ private.pending(person.name) }}
+{{ conversations.unsent() }}
 {{ kit }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
 {{ access.sign_in_again(person) }}
@@ -310,11 +325,11 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro panels(chats, threads, request, standing) %}
+{% macro panels(chats, threads, request, standing, last_profile=0) %}
 <main class="panels" id="panels">
   {% for chat in chats %}{{ conversations.pane(chat, threads.get(chat.id, "")) }}{% endfor %}
   {% if request %}{{ requests.pane(request) }}{% endif %}
-  {{ duty.nothing(standing) }}
+  {{ duty.nothing(standing, last_profile) }}
 </main>
 {% endmacro %}
 

@@ -295,7 +295,7 @@ async def redraw_colleague_typing(viewer: Any, event: AgentTyped) -> Markup | No
 routes = [say, typing, read, ask_ending, end, leave, close_tab]
 
 ui = template("""
-{% from "components.html" import badge, button, fact, icon, icon_button, status %}
+{% from "components.html" import badge, button, fact, icon, icon_button, notice, status %}
 {% import "files" as files %}
 {% import "invites" as invites %}
 {% import "messages" as messages %}
@@ -342,8 +342,10 @@ ui = template("""
   <h2 class="chat-name" translate="no">{{ chat.visitor or _("Visitor") }}</h2>
   <div class="chat-meta">
     {% if chat.over %}{{ status("red", _("Ended")) }}
-    {% elif not chat.visitor_here %}{{ status("grey", _("Visitor away")) }}
-    {% else %}{{ status("green", _("Connected")) }}{% endif %}
+    {% else %}
+    <div><div class="when-up">{{ status("green", _("Connected")) if chat.visitor_here else status("grey", _("Visitor away")) }}</div>
+      <div class="when-down">{{ status("red", _("Not connected")) }}</div></div>
+    {% endif %}
     <span translate="no">{{ chat.queue }}</span>
     <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
     <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
@@ -416,6 +418,17 @@ ui = template("""
 
 {% macro typing(chat, name="") %}
 <p class="typing" id="typing-{{ chat }}">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
+{% endmacro %}
+
+{# For what was written to a chat that went to somebody else before it was sent. #}
+{% macro unsent() %}
+<template id="unsent">
+  {% call notice("warning", _("This was not sent: the conversation is no longer yours."), attrs={"role": "alert", "data-unsent": true}) %}
+  <blockquote class="unsent" dir="auto" tabindex="0"></blockquote>
+  {{ button(_("Copy"), "secondary", "copy", attrs={"data-copy": true}) }}
+  <button type="button" class="link" data-dismiss>{{ _("Dismiss") }}</button>
+  {% endcall %}
+</template>
 {% endmacro %}
 
 {% macro ask_ending(chat) %}

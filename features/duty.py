@@ -2,22 +2,20 @@
 
 POST   /session/profile   choose a profile: on duty, paused at first
 PUT    /readiness         ready, or paused with a reason
-DELETE /session           sign out; with chats open the page asks first
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, Response, delete, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 
 from db.clock import now
-from db.tables import Participation, Readiness
+from db.tables import Readiness, Session
 from features import access, hours, live, profiles, queues, routing
-from features.access import agent_of, may, signed_in
+from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
 
@@ -44,6 +42,17 @@ async def duty_of(agent: int) -> Duty:
     return Duty(await profiles.by_id(row["profile"]), row["ready"], row["reason"])
 
 
+async def came_back_anew(person: access.Person) -> bool:
+    """Its browser vanished, and it has signed in since: what it wants to do now is asked, not guessed."""
+    row = await (
+        Readiness.select(Readiness.gone_at, Readiness.here).where(Readiness.agent == person.id).first()
+    )
+    if row is None or row["here"] or row["gone_at"] is None:
+        return False
+    since = Session.exists().where(Session.id == person.session)
+    return bool(await since.where(Session.created_at > row["gone_at"]))
+
+
 # ---- routes ----------------------------------------------------------------------------------------------
 
 
@@ -55,7 +64,7 @@ class Choice(Struct):
 async def other_profile(request: Request[Any, Any, Any]) -> Response[str]:
     person = agent_of(request)
     standing = await duty_of(person.id)
-    return html(ui.page(person, await profiles.choosable(person.id), standing.profile))
+    return html(ui.page(person, await profiles.choosable(person.id), standing.profile, back=True))
 
 
 @post("/session/profile", guards=[may("chat")], status_code=200)
@@ -86,38 +95,19 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
     return html(swap("#me", ui.me(person, standing)), swap("#pane-none", ui.nothing(standing)))
 
 
-@delete("/session", guards=[signed_in], status_code=200)
-async def sign_out(request: Request[Any, Any, Any], anyway: FromQuery[bool] = False) -> Response[str]:
-    """Chats that are still running go back to the head of their queue, if the agent says so."""
-    person = agent_of(request)
-    running = await running_with(person.id)
-    if running and not anyway:
-        return html(swap("#ask-body", ui.still_open(running), "innerHTML"), status_code=409)
-    await routing.logout(person.id)
-    await access.close_session(person)
-    answer = html(headers={"HX-Redirect": "/console"})
-    answer.set_cookie(access.cookie(""))
-    return answer
-
-
-async def running_with(agent: int) -> list[str]:
-    """The visitors it is talking with, by name."""
-    rows = await (
-        Participation.select(Participation.chat.visitor_name.as_alias("name"))
-        .where(Participation.agent == agent)
-        .where(Participation.left_at.is_null())
-        .order_by(Participation.id)
-    )
-    return [row["name"] for row in rows]
-
-
 # ---- live ------------------------------------------------------------------------------------------------
 
 
 @live.on(live.Connected, ReadinessChanged, page="console")
 async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     standing = await duty_of(viewer.person.id)
-    return swap("#me", ui.me(viewer.person, standing)) + swap("#pane-none", ui.nothing(standing))
+    if standing.profile:
+        viewer.profile = standing.profile.id
+    return (
+        swap("#me", ui.me(viewer.person, standing, viewer.profile))
+        + swap("#my-profile", ui.my_profile(standing))
+        + swap("#pane-none", ui.nothing(standing, viewer.profile))
+    )
 
 
 @live.on(live.Connected, LineMoved, ReadinessChanged, live.Ticked, page="console")
@@ -143,23 +133,23 @@ async def lines_of(agent: int) -> list[Line]:
     return [Line(each.name, waiting.get(each.queue, 0), each.queue in open_ones) for each in profile.queues]
 
 
-routes = [other_profile, choose_profile, set_readiness, sign_out]
+routes = [other_profile, choose_profile, set_readiness]
 
 ui = template("""
 {% from "base.html" import plain %}
 {% import "access" as access %}
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
-{% macro page(person, profiles, current) %}
+{% macro page(person, profiles, current, back=false) %}
 {% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
-{{ profile_form(profiles, current) }}
+{{ profile_form(profiles, current, back=back) }}
 {{ access.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 
-{% macro profile_form(profiles, current, errors={}) %}
+{% macro profile_form(profiles, current, errors={}, back=false) %}
 <form id="profile-form" class="stack" method="dialog" hx-post="/session/profile" hx-swap="outerHTML">
   {% if profiles %}
   {% set options = [] %}
@@ -169,7 +159,7 @@ ui = template("""
   {% else %}
   {% call notice("warning", _("You have no profile yet. Ask your administrator for one.")) %}{% endcall %}
   {% endif %}
-  {% if current %}{{ button(_("Back to the console"), "quiet", attrs={"href": "/console"}) }}
+  {% if back %}{{ button(_("Back to the console"), "quiet", attrs={"href": "/console"}) }}
   {% else %}{{ button(_("Sign out"), "quiet", attrs={"hx-delete": "/session", "hx-swap": "none"}) }}{% endif %}
 </form>
 {% endmacro %}
@@ -180,9 +170,12 @@ ui = template("""
 {%- endmacro %}
 
 {# Whether new chats are welcome. Paused, "Available" is one press away. #}
-{% macro me(person, duty) %}
+{% macro me(person, duty, last_profile=0) %}
 <div class="readiness{% if not duty.ready %} paused{% endif %}" id="me">
-  {% if not duty.profile or not duty.profile.queues %}
+  {% if not duty.profile %}
+  {{ status("grey", _("Off duty")) }}
+  {{ go_on(last_profile) }}
+  {% elif not duty.profile.queues %}
   {{ status("grey", _("No chat requests")) }}
   {% elif duty.ready %}
   {% call menu("readiness", dot("green") ~ _("Available"), "secondary") %}{{ wishes(duty) }}{% endcall %}
@@ -191,6 +184,11 @@ ui = template("""
   {% call menu("readiness", dot("grey") ~ reason(duty.reason), "secondary") %}{{ wishes(duty) }}{% endcall %}
   {% endif %}
 </div>
+{% endmacro %}
+
+{# With the profile that one had. #}
+{% macro go_on(profile) %}
+{% if profile %}{{ button(_("Go on here"), "primary", attrs={"hx-post": "/session/profile", "hx-vals": '{"profile": "' ~ profile ~ '"}', "hx-swap": "none"}) }}{% endif %}
 {% endmacro %}
 
 {% macro available() %}
@@ -208,10 +206,20 @@ ui = template("""
         popovertarget="readiness" popovertargetaction="hide"{% if current %} aria-current="true"{% endif %}>{{ dot(colour) }}{{ words }}</button>
 {% endmacro %}
 
+{# In the person's menu. #}
+{% macro my_profile(duty) %}
+<p class="menu-title" id="my-profile">{% if duty.profile %}{{ _("Profile") }} <span translate="no">{{ duty.profile.name }}</span> · {{ ngettext("%(num)s chat at a time", "%(num)s chats at a time", duty.profile.places) }}{% else %}{{ _("Off duty") }}{% endif %}</p>
+{% endmacro %}
+
 {# What stands where no conversation does: why nothing comes, or how it will. #}
-{% macro nothing(duty) %}
+{% macro nothing(duty, last_profile=0) %}
 <section class="panel" id="pane-none" tabindex="-1">
-  {% if not duty.profile or not duty.profile.queues %}
+  {% if not duty.profile %}
+  {% call empty(_("You are off duty"), _("You signed out in another window or browser. You receive no chat requests here until you go on."), "log-out") %}
+  {{ go_on(last_profile) }}
+  {{ button(_("Choose a profile"), attrs={"href": "/session/profile"}) }}
+  {% endcall %}
+  {% elif not duty.profile.queues %}
   {% call empty(_("No chat requests"), _("Your profile contains no chat queues; you receive no chat requests."), "ban") %}{{ button(_("Choose another profile"), attrs={"href": "/session/profile"}) }}{% endcall %}
   {% elif duty.ready %}
   {% call empty(_("No conversations"), _("A new chat request appears here by itself as a tab, with a sound."), "messages-square") %}{{ button(_("Test sound"), "secondary", "volume-2", attrs={"data-act": "test-sound"}) }}{% endcall %}
@@ -241,17 +249,5 @@ ui = template("""
     {% if line.open or line.waiting %}{{ badge(line.waiting, ngettext("%(num)s waiting", "%(num)s waiting", line.waiting), muted=not line.waiting) }}{% else %}<span class="small">{{ _("closed") }}</span>{% endif %}</li>
   {% endfor %}
 </ul>
-{% endmacro %}
-
-{% macro still_open(names) %}
-<div data-ask>
-  <h2 class="title" id="ask-title">{{ _("You still have conversations") }}</h2>
-  <ul>{% for name in names %}<li translate="no">{{ name or _("Visitor") }}</li>{% endfor %}</ul>
-  <p>{{ _("If you sign out now, they go back to the head of their queue and a colleague takes over.") }}</p>
-  <div class="actions end">
-    {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
-    {{ button(_("Back to the queue and sign out"), "danger", attrs={"hx-delete": "/session?anyway=true", "hx-swap": "none"}) }}
-  </div>
-</div>
 {% endmacro %}
 """)  # noqa: E501

@@ -358,7 +358,7 @@ ui = template("""
   <div class="actions">{{ withdraw(chat) }}</div>
   {% else %}
   <form class="invite-form" hx-post="/chats/{{ chat }}/invite" hx-swap="none">
-    {{ choices("invite-" ~ chat, lines, people, wish) }}
+    {{ choices("invite-" ~ chat, lines, people, wish, problem) }}
     {{ note("invite-note-" ~ chat, wish) }}
     {% if problem %}<div role="alert">{{ notice("error", problem) }}</div>{% endif %}
     <div class="actions end">
@@ -375,7 +375,7 @@ ui = template("""
 <div data-ask data-invite>
   <h2 class="title" id="ask-title">{{ _("Transfer this request") }}</h2>
   <form class="invite-form" hx-post="/reservations/{{ reservation }}/transfer" hx-swap="none">
-    {{ choices("elsewhere", lines, people, wish) }}
+    {{ choices("elsewhere", lines, people, wish, problem) }}
     {{ note("elsewhere-note", wish) }}
     {% if problem %}<div role="alert">{{ notice("error", problem) }}</div>{% endif %}
     <div class="actions end">
@@ -386,8 +386,10 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro choices(id, lines, people, wish) %}
-<div class="invite-lists">
+{# Narrowed as one types; the arrows go from the field to the choices. #}
+{% macro choices(id, lines, people, wish, problem="") %}
+<input class="input" type="search" data-narrow aria-label="{{ _("Search colleagues and queues") }}" placeholder="{{ _("Search colleagues and queues") }}" autocomplete="off" aria-controls="{{ id }}-lists"{% if problem %} autofocus{% endif %}>
+<div class="invite-lists" id="{{ id }}-lists">
   <fieldset>
     <legend class="legend">{{ _("Queues") }}</legend>
     {% for line in lines %}{% call option(line, wish) %}{{ line_state(line) }}{% endcall %}
@@ -396,15 +398,16 @@ ui = template("""
   <fieldset>
     <legend class="legend">{{ _("Colleagues") }}</legend>
     {% for one in people %}{% call option(one, wish) %}{{ state(one) }}{% endcall %}
-    {% else %}<p class="soft">{{ _("No colleague is on duty.") }}</p>{% endfor %}
+    {% else %}<p class="soft">{{ _("Nobody else is signed in.") }}</p>{% endfor %}
   </fieldset>
+  <p class="soft" role="status"><span data-none hidden>{{ _("No colleague or queue matches.") }}</span></p>
 </div>
 {% endmacro %}
 
 {% macro option(one, wish) %}
 <label class="invitee{% if not one.can_come %} absent{% endif %}">
   <input type="radio" name="to" value="{{ one.value }}"{% if not one.can_come %} disabled{% elif one.value == wish.to %} checked{% endif %}>
-  <span class="invitee-name" translate="no">{{ one.name }}</span>
+  <span class="invitee-name" translate="no" title="{{ one.name }}">{{ one.name }}</span>
   <span class="invitee-state">{{ caller() }}</span>
 </label>
 {% endmacro %}

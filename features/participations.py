@@ -32,6 +32,17 @@ async def agents_in(chats: list[int]) -> dict[int, list[str]]:
     return present
 
 
+async def visitors_of(agent: int) -> list[tuple[int, str]]:
+    """The chats that it is in now, with the visitor's name, oldest first."""
+    rows = await (
+        Participation.select(Participation.chat, Participation.chat.visitor_name.as_alias("name"))
+        .where(Participation.agent == agent)
+        .where(Participation.left_at.is_null())
+        .order_by(Participation.id)
+    )
+    return [(row["chat"], row["name"]) for row in rows]
+
+
 async def mark_read(agent: int, chat: int, seq: int) -> None:
     """Up to a message that is there; never back."""
     await db.sql(

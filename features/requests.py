@@ -16,8 +16,10 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from db.tables import Message, Reservation
-from features import invites, messages, private, routing
+from features import invites, live, messages, private, routing
 from features.access import agent_of, may
+from features.messages import MessageChanged, MessagePosted
+from features.private import PrivatelyPosted
 from layouts import html, swap, template
 
 
@@ -110,6 +112,20 @@ def too_late() -> Response[str]:
     return html(swap("#notices", ui.too_late(), "innerHTML"), status_code=409)
 
 
+# ---- live ------------------------------------------------------------------------------------------------
+
+
+@live.on(MessagePosted, MessageChanged, PrivatelyPosted, page="console")
+async def redraw_said(viewer: Any, event: MessagePosted | MessageChanged | PrivatelyPosted) -> Markup | None:
+    """What is said meanwhile, and is to be known before one answers."""
+    if event.chat != viewer.asked:
+        return None
+    request = await open_request(viewer.person.id)
+    if request is None or request.chat != event.chat:
+        return None
+    return swap(f"#so-far-{request.id}", ui.so_far(request))
+
+
 routes = [accept, reject]
 
 ui = template("""
@@ -134,11 +150,7 @@ ui = template("""
     </div>
     {% if request.invite %}{{ invites.invited(request.invite, request.begun) }}{% endif %}
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
-    {% if request.so_far %}
-    <section class="so-far" id="so-far-{{ request.id }}" tabindex="0" aria-label="{{ _("The conversation so far") }}"><ol id="said-{{ request.id }}">{{ request.so_far }}</ol></section>
-    {% elif request.question %}
-    <blockquote class="question" dir="auto">{{ request.question }}</blockquote>
-    {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
+    {{ so_far(request) }}
     <dl class="facts">
       {{ fact(_("Queue"), request.queue, name=true) }}
       {% if request.subject %}{{ fact(_("Subject"), request.subject.get(language()) or request.subject.values() | first) }}{% endif %}
@@ -158,6 +170,14 @@ ui = template("""
     {% endif %}
   </div>
 </section>
+{% endmacro %}
+
+{% macro so_far(request) %}
+<div id="so-far-{{ request.id }}" role="log" aria-label="{{ _("The conversation so far") }}"{% if request.so_far %} class="so-far" tabindex="0"{% endif %}>
+  {% if request.so_far %}<ol id="said-{{ request.id }}">{{ request.so_far }}</ol>
+  {% elif request.question %}<blockquote class="question" dir="auto">{{ request.question }}</blockquote>
+  {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
+</div>
 {% endmacro %}
 
 {% macro too_late() %}

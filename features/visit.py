@@ -159,7 +159,7 @@ ui = template("""
 {% set here = facts.agents | selectattr("here") | list %}
 {% if facts.state in ("none", "forming") %}<p class="soft">{{ _("Chat with a member of staff") }}</p>
 {% elif facts.state == "ended" %}{{ status("red", _("Not connected")) }}
-{% elif here %}{{ status("green", _("Connected to %(name)s", name=here | join(", ", attribute="name"))) }}
+{% elif here %}{{ status("green", _("Connected to %(name)s", name=here | map(attribute="name") | all_of)) }}
 {% elif facts.begun %}{{ status("grey", _("One moment please, we are reconnecting you")) }}
 {% elif facts.outlook == "nobody" %}{{ status("grey", _("All our staff are in conversation")) }}
 {% elif facts.outlook == "line" and facts.place %}{{ status("grey", _("You are number %(n)s in the queue", n=facts.place)) }}

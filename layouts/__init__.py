@@ -6,7 +6,7 @@ htmx response and a live update all share.
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -99,6 +100,11 @@ def file_size(n: int) -> str:
     return str(format_unit(shown, f"digital-{unit}", "short", locale=LANGUAGES[language.get()]))
 
 
+def all_of(names: Iterable[str]) -> str:
+    """As one says them: An, Bram en Chloé."""
+    return str(format_list(list(names), locale=LANGUAGES[language.get()]))
+
+
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
     name: str = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
@@ -126,6 +132,7 @@ env = Environment(
     extensions=["jinja2.ext.i18n"],
 )
 env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+env.filters["all_of"] = all_of
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
 env.filters["file_size"] = file_size

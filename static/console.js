@@ -99,11 +99,28 @@ const outbox = new Outbox({ keep });
 
 function restore() {
   for (const [name, value] of Object.entries(kept)) {
-    if (name.startsWith("out.")) document.getElementById(value.thread) ? outbox.restore(value) : keep(name, null);
+    if (name.startsWith("out.") && document.getElementById(value.thread)) outbox.restore(value);
+    else if (name.startsWith("out.") && !outbox.waiting.some((item) => item.key === value.key)) offerBack(name, value);
     const form = name.startsWith("draft.") && document.getElementById(`bar-${name.slice(6)}`);
     if (form && !isPrivate(form) && !form.elements.body.value) write(form, value);
   }
 }
+
+// What was written to a chat that has gone to somebody else is shown, to be copied, until it is put away.
+function offerBack(name, item) {
+  if (document.getElementById(`unsent-${name}`)) return;
+  const notice = document.getElementById("unsent").content.cloneNode(true).firstElementChild;
+  notice.id = `unsent-${name}`;
+  notice.dataset.unsent = name;
+  notice.querySelector("blockquote").textContent = item.body || item.names;
+  document.getElementById("notices").append(notice);
+}
+
+document.addEventListener("click", ({ target }) => {
+  const notice = target.closest?.("[data-unsent]");
+  if (notice && target.closest("[data-dismiss]")) keep(notice.dataset.unsent, null);
+  if (notice && target.closest("[data-copy]")) navigator.clipboard?.writeText(notice.querySelector("blockquote").textContent).catch(() => {});
+}, true);
 
 function write(form, text) {
   form.elements.body.value = text;
@@ -146,6 +163,10 @@ document.addEventListener("outbox:refused", ({ detail }) => {
   const secret = Boolean(detail.pending);
   if (form && isPrivate(form) === secret) putBack(form, detail.body);
   else if (form) keep(draftOf(form, secret), detail.body);
+  else {
+    keep(`out.${detail.key}`, detail);
+    offerBack(`out.${detail.key}`, detail);
+  }
 });
 
 // ---- clocks: the server says since when, until when; we count --------------------------------------------------------
@@ -298,6 +319,9 @@ for (const pressed of ["pointerup", "keyup"]) document.addEventListener(pressed,
 const ask = document.getElementById("ask");
 ask?.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
 
+// What has been said before one is asked, too, stays where its reader is.
+document.addEventListener("scroll", ({ target }) => { if (target.classList?.contains("so-far")) target.readHigher = !readersPlace(target); }, true);
+
 // ---- an expired session: sign in on the spot, and what was asked goes out again ---------------------------------------
 
 const again = document.getElementById("sign-in-dialog");
@@ -337,6 +361,7 @@ function settle() {
   question?.setAttribute("data-live", "");
   reselect();
   restore();
+  for (const box of all(".so-far")) if (!box.readHigher) box.scrollTop = box.scrollHeight;
   tick();
   count();
   ring();

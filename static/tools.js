@@ -29,7 +29,7 @@ document.addEventListener("click", async (event) => {
     const panel = document.getElementById(button.getAttribute("aria-controls"));
     if (panel.button === button && panel.firstElementChild) return closeTool(panel);
     await openTool(button);
-    return panel.querySelector("[data-filter], input:enabled, select, textarea, button:not([data-close-tool])")?.focus();
+    return panel.querySelector("[data-filter], [data-narrow], input:enabled, select, textarea, button:not([data-close-tool])")?.focus();
   }
   if (event.target.closest?.("[data-close-tool]")) return closeTool(toolOf(event.target));
   const option = event.target.closest?.("[data-list] .option");
@@ -123,6 +123,43 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);
+
+// ---- invitations: colleagues and queues, narrowed by typing; the arrows go on to them, Enter to what comes next ---------
+
+const invitees = (form) => all(".invitee", form).filter((each) => !each.hidden);
+
+function narrow(field) {
+  const words = folded(field.value).split(/\s+/).filter(Boolean);
+  for (const each of all(".invitee", field.form)) {
+    const name = folded(each.querySelector(".invitee-name").textContent);
+    each.hidden = !words.every((word) => name.includes(word));
+    if (each.hidden) each.querySelector("input").checked = false; // nobody is chosen out of sight
+  }
+  for (const group of all("fieldset", field.form)) group.hidden = words.length > 0 && !group.querySelector(".invitee:not([hidden])");
+  field.form.querySelector("[data-none]").hidden = !words.length || invitees(field.form).length > 0;
+}
+
+document.addEventListener("input", ({ target }) => { if (target.matches?.("[data-narrow]")) narrow(target); });
+
+document.addEventListener("keydown", (event) => {
+  const field = event.target.matches?.(".invite-form :is([data-narrow], [type=radio])") && event.target;
+  if (!field || event.isComposing || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
+  const choices = invitees(field.form).map((each) => each.querySelector("input")).filter((each) => !each.disabled);
+  const chosen = choices.find((each) => each.checked);
+  const searching = field.type === "search";
+  if (!searching && event.key !== "Enter") return; // the browser's own arrows
+  event.preventDefault(); // Enter sends nothing by accident
+  if (!searching || (event.key === "Enter" && chosen)) return field.form.elements.note.focus();
+  const next = chosen ?? (event.key === "ArrowUp" ? choices.at(-1) : choices[0]);
+  next?.focus();
+  if (next) next.checked = true;
+});
+
+// Signing out: one choice for all conversations.
+document.addEventListener("change", ({ target }) => {
+  if (target.matches?.("[data-for-all]") && target.value !== "-") for (const each of all("select[name]", target.form)) each.value = target.value;
+  else if (target.closest?.(".hand-overs")) all("[data-for-all]", target.form).forEach((each) => { each.value = "-"; });
+});
 
 // ---- offers: rows for options come and go; Enter goes on to the next -----------------------------------------------------
 

@@ -9,6 +9,10 @@ import time
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from litestar import _parsers, data_extractors
+from litestar._kwargs import extractors
+from litestar.connection import base
+from litestar.connection import request as asked
 
 import db
 from db.settings import settings
@@ -52,6 +56,21 @@ async def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(desk: De
     assert WRONG in answers[0].text
     assert len({re.sub(r' (value="[^"]*"|autofocus)', "", answer.text) for answer in answers}) == 1
     assert (await sign_in(person, "an")).status_code == 200, "and the right one gets in"
+
+
+async def test_no_password_and_no_session_token_stays_in_the_memory_of_the_parsers(desk: Desk) -> None:
+    person = desk.nobody()
+    parsers = [_parsers.parse_url_encoded_form_data, _parsers.parse_cookie_string]
+    kept = [parser for parser in parsers if hasattr(parser, "cache_info")]
+    before = [parser.cache_info() for parser in kept]
+    assert (await sign_in(person, "an", "fout")).status_code == 422
+    assert (await sign_in(person, "an")).status_code == 200
+    assert "Dag An" in words(await person.get("/console")), "forms and cookies are understood"
+    assert [parser.cache_info() for parser in kept] == before
+    assert not any(
+        hasattr(module.parse_url_encoded_form_data, "cache_info") for module in (extractors, asked)
+    )
+    assert not any(hasattr(module.parse_cookie_string, "cache_info") for module in (base, data_extractors))
 
 
 async def test_it_takes_as_long_whether_or_not_the_name_exists(

@@ -1,10 +1,13 @@
 """From the press on the button to a chat that waits: the form, and the place that is held meanwhile."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from db.tables import Chat
+from db.settings import settings
+from db.tables import Chat, OpeningHours, Queue, Start
+from features import arrival
 from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.people import Visitor, new_key
@@ -220,6 +223,122 @@ async def test_a_closed_queue_is_said_to_be_closed(desk: Desk) -> None:
         "/chat", {"name": "Jef", "subject": jef.subjects()[1], "question": "?", "key": new_key()}
     )
     assert answer.status_code == 409
-    assert jef.screen.text("#place").startswith("De chat is op dit moment gesloten.")
+    assert jef.screen.text("#place").startswith("De chat over “Vergunningen” is op dit moment gesloten.")
     await jef.start("Dan algemeen.")
     assert scenes.state(jef) == "waiting"
+
+
+async def test_the_words_name_the_subject_when_only_that_one_is_closed(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = await pressed(desk)
+    await Queue.update({Queue.always_open: False}).where(Queue.name == "Vergunningen")
+    await OpeningHours.delete(force=True)
+    form = {"name": "Jef", "subject": jef.subjects()[1], "question": "?", "key": new_key()}
+    await Queue.update({Queue.always_open: True}).where(Queue.name == "Algemeen")
+    assert (await jef.post("/chat", form)).status_code == 409
+    assert jef.screen.text("#place").startswith("De chat over “Vergunningen” is op dit moment gesloten.")
+    await Queue.update({Queue.always_open: False}, force=True)
+    assert (await jef.post("/chat", form)).status_code == 409
+    assert jef.screen.text("#place").startswith("De chat is op dit moment gesloten.")
+
+
+# ---- a subject that nobody serves: as routing's model has it ---------------------------------------------
+
+
+async def test_with_a_held_place_a_subject_that_nobody_serves_waits_with_its_ticket(desk: Desk) -> None:
+    await desk.agent("bram", "Vergunningen", ready=True)
+    jef = await pressed(desk)
+    general = jef.subjects()[0]
+    await jef.must("PATCH", "/chat/hold", {"subject": general})
+    (held,) = await Chat.select().where(Chat.state == "forming")
+    await jef.start(subject=general)
+    (chat,) = await scenes.chats()
+    assert (chat["id"], chat["ticket_at"], chat["promised_to"]) == (held["id"], held["ticket_at"], None)
+    assert scenes.status(jef) == "Alle medewerkers zijn in gesprek"
+    assert jef.screen.has("#waiting [data-act=info]"), "to wait, or the info card"
+
+
+async def test_without_one_nobody_is_left_waiting_where_nobody_serves(desk: Desk) -> None:
+    await desk.agent("bram", "Vergunningen", ready=True)
+    jef = desk.visitor()
+    await jef.open()
+    form = {"name": "Jef", "subject": jef.subjects()[0], "question": "?", "key": new_key()}
+    assert (await jef.post("/chat", form)).status_code == 409
+    assert "niemand beschikbaar" in jef.screen.text("#place")
+    assert not await scenes.chats()
+
+
+# ---- many from one address -------------------------------------------------------------------------------
+
+
+async def many(desk: Desk, count: int) -> list[int]:
+    """So many fresh visitors, from one address."""
+    statuses = []
+    for _one in range(count):
+        jef = desk.visitor()
+        await jef.open()
+        form = {"name": "Jef", "subject": jef.subjects()[0], "question": "Waarom?", "key": new_key()}
+        statuses.append((await jef.post("/chat", form)).status_code)
+    return statuses
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+    """Three instead of twenty."""
+    object.__setattr__(settings, "starts_per_address", 3)
+
+
+@pytest.mark.usefixtures("few")
+async def test_so_many_chats_start_from_one_address_in_ten_minutes(desk: Desk, clock: Clock) -> None:
+    await scenes.at_work(desk)
+    assert await many(desk, 3) == [200, 200, 200]
+    jef = await pressed(desk)
+    form = {"name": "Jef", "subject": jef.subjects()[0], "question": "Mijn lange vraag", "key": new_key()}
+    answer = await jef.post("/chat", form)
+    assert answer.status_code == 429
+    assert "Vanaf uw netwerk zijn in korte tijd veel gesprekken begonnen" in jef.screen.text("#place")
+    assert len(await scenes.chats()) == 3, "the start is undone"
+    assert len(await scenes.bodies()) == 3
+    french = desk.visitor(language="fr")
+    await french.open()
+    assert "De nombreuses conversations" in (await french.post("/chat", form)).text
+    direct = desk.visitor(widget="direct")
+    await direct.open()
+    assert (await direct.post("/chat/hold")).status_code == 429
+    assert "Vanaf uw netwerk" in direct.screen.text("#panel #place")
+    await Start.update({Start.started_at: clock.now() - timedelta(minutes=10)}, force=True)
+    assert (await jef.post("/chat", form)).status_code == 200
+    assert await Start.count() == 1, "earlier addresses are forgotten"
+
+
+@pytest.mark.usefixtures("few")
+async def test_the_same_form_again_is_no_further_start(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = await pressed(desk)
+    form = {"name": "Jef", "subject": jef.subjects()[0], "question": "Eén vraag", "key": new_key()}
+    answers = await asyncio.gather(*(jef.post("/chat", form) for _time in range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert await Start.count() == 1
+    assert await many(desk, 2) == [200, 200]
+
+
+@pytest.mark.usefixtures("few")
+async def test_a_conversation_goes_on_and_others_start_although_one_has_too_many(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = await desk.visitor().begin("Ik was er al")
+    assert await many(desk, 3) == [200, 200, 429]
+    await jef.say("En ik praat verder")
+    await Start.update({Start.address_hash: "elsewhere"}).where(Start.id.is_not_null())
+    assert await many(desk, 1) == [200]
+
+
+async def test_no_address_is_stored_in_the_clear_and_none_for_long(desk: Desk, clock: Clock) -> None:
+    await scenes.at_work(desk)
+    await desk.visitor().begin("Een")
+    (row,) = await Start.select()
+    assert "127.0.0.1" not in str(row)
+    await arrival.forget_starts()
+    assert await Start.count() == 1
+    clock.shift(600)
+    await arrival.forget_starts()
+    assert not await Start.count()

@@ -1,9 +1,11 @@
 """Profile and readiness: who takes chats, from which queues, and since when not."""
 
+import json
+
 import pytest
 
-from db.tables import Profile, Queue
-from features import queues
+from db.tables import Profile, ProfileQueue, Queue
+from features import queues, routing
 from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.screen import words
@@ -164,3 +166,70 @@ async def test_a_closed_queue_is_said_to_be_closed_and_opens_by_itself(
         assert lines(an.screen.text("#lines"))[-2:] == ["Vergunningen", "gesloten"]
         clock.shift(61)
         await console.wait_for(lambda: "gesloten" not in an.screen.text("#lines"))
+
+
+# ---- another window, another browser ---------------------------------------------------------------------
+
+
+async def test_who_signs_in_anew_after_the_browser_vanished_is_asked_for_the_profile(
+    desk: Desk, clock: Clock
+) -> None:
+    bram = await desk.agent("bram", "Loket", ready=True)
+    async with bram.stream() as console:
+        await console.wait_for('id="panels"')
+    await scenes.line_is_gone("bram")
+    clock.shift(12)
+    await routing.settle()
+    await bram.open()
+    assert bram.screen.has("#console"), "a reload of the same session goes on"
+    again = await desk.agent("bram")
+    assert again.screen.has("#profile-form")
+    assert not again.screen.has("#profile-form [href='/console']"), "there is no console to go back to"
+    await again.choose_profile("Vergunningen")
+    assert again.screen.has("#console")
+    assert again.screen.text("#my-profile").startswith("Profiel Vergunningen")
+    assert "Beschikbaar" in again.screen.text("#me"), "paused, as after any sign-in"
+    assert again.screen.has("#me.paused")
+
+
+async def test_who_signs_in_anew_beside_a_live_console_shares_its_profile(desk: Desk) -> None:
+    bram = await desk.agent("bram", "Vergunningen", ready=True)
+    async with bram.stream() as console:
+        await console.wait_for('id="panels"')
+        again = await desk.agent("bram")
+        assert again.screen.has("#console")
+        assert again.screen.text("#my-profile").startswith("Profiel Vergunningen")
+
+
+async def test_signing_out_elsewhere_is_said_and_one_press_goes_on(desk: Desk) -> None:
+    bram = await desk.agent("bram", "Loket", ready=True)
+    async with bram.stream() as console:
+        await console.wait_for('id="panels"')
+        other = await desk.agent("bram")
+        assert (await other.sign_out()).is_success
+        await console.wait_for("U bent niet in dienst")
+        assert "in een ander venster of een andere browser afgemeld" in bram.screen.text("#pane-none")
+        assert "Niet in dienst" in bram.screen.text("#me")
+        (button,) = bram.screen.css("#pane-none [hx-post='/session/profile']")
+        again = json.loads(str(button.attributes["hx-vals"]))
+        assert again == {"profile": await profile_id("Loket")}
+        answer = await bram.post("/session/profile", again)
+        assert answer.headers["HX-Redirect"] == "/console"
+        await console.wait_for(lambda: "Beschikbaar" in bram.screen.text("#me"))
+        assert not bram.screen.has("#pane-none [hx-post='/session/profile']")
+
+
+async def test_a_profile_without_queues_is_not_called_off_duty(desk: Desk) -> None:
+    bram = await desk.agent("bram", "Loket")
+    await ProfileQueue.delete(force=True)
+    await bram.open()
+    assert "Geen chatverzoeken" in bram.screen.text("#me")
+    assert "Uw profiel bevat geen chatwachtrijen" in bram.screen.text("#pane-none")
+
+
+async def test_the_profile_in_the_menu_follows_the_other_window(desk: Desk) -> None:
+    bram = await desk.agent("bram", "Loket", ready=True)
+    async with scenes.second_window(desk, bram) as (window, stream):
+        assert window.screen.text("#my-profile").startswith("Profiel Loket")
+        await bram.post("/session/profile", {"profile": await profile_id("Vergunningen")})
+        await stream.wait_for(lambda: window.screen.text("#my-profile").startswith("Profiel Vergunningen"))

@@ -9,7 +9,7 @@ import db
 from db import tables
 from features import invites, routing
 from tests.conftest import Clock, Databases, Desk
-from tests.people import AgentClient, Visitor
+from tests.people import AgentClient, Visitor, new_key
 from tests.room import ENGINES, Room, opened, shared_database
 from tests.scenes import Talk, connected, eventually_true, live, taken
 
@@ -406,6 +406,39 @@ async def test_the_inviter_sees_it_open_withdraws_it_and_is_told_how_it_went(des
         await talk.console.wait_for("Bram heeft uw uitnodiging afgewezen")
         await talk.an.must("DELETE", f"/chats/{talk.chat}/invite")
         await talk.console.wait_for(lambda: talk.an.screen.texts(strip) == [""])
+
+
+async def test_what_is_said_before_the_answer_shows_on_the_tab_of_whoever_is_invited(desk: Desk) -> None:
+    async with live(desk) as talk:
+        bram = await desk.agent("bram", "Loket", ready=True)
+        async with bram.stream() as console:
+            await console.wait_for('id="panels"')
+            await talk.an.say(talk.chat, "Nog voor de uitnodiging")
+            assert (await invited(talk)).is_success
+            await console.wait_for("nodigt u uit")
+            await talk.jef.say("Het gaat om een caravan van zes meter")
+            await console.wait_for("zes meter")
+            note = {"key": new_key(), "body": "Hij belde gisteren ook"}
+            await talk.an.must("POST", f"/chats/{talk.chat}/private-messages", note)
+            await console.wait_for("Hij belde gisteren ook")
+            (card,) = bram.screen.texts(".request-card")
+            assert card.index("zes meter") < card.index("gisteren")
+            await bram.reject()
+            await console.wait_for(lambda: not bram.screen.has(".request-card"))
+            await talk.jef.say("Dit is niet meer voor Bram")
+            await talk.console.wait_for("niet meer voor Bram")
+            await talk.jef.end()
+        assert "niet meer voor Bram" not in console.data
+
+
+async def test_what_a_waiting_visitor_adds_shows_on_the_request(desk: Desk) -> None:
+    an = await desk.agent("an", "Loket", ready=True)
+    async with an.stream() as console:
+        jef = await desk.visitor().begin("Mag het?")
+        await console.wait_for("Mag het?")
+        await jef.say("Het is dringend")
+        await console.wait_for('id="so-far-')
+        assert "Mag het?" in an.screen.text(".request-card")
 
 
 async def test_transfer_is_one_press_and_the_visitor_is_told(desk: Desk) -> None:

@@ -65,6 +65,7 @@ TRACES += (
     "private_message",
     "private_thread",
     "invite",
+    "start",
     "chat",
 )
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")

@@ -1,8 +1,11 @@
 """A colleague is asked to join, with a note that the visitor never sees; then takes the conversation over."""
 
-from playwright.sync_api import expect
+import re
 
-from tests.stories.conftest import Browsers
+from playwright.sync_api import Locator, expect
+
+from tests.stories.conftest import AgentPage, Browsers, Server, VisitorPage
+from tests.stories.test_keyboard import tab_to
 
 
 def test_a_colleague_joins_and_takes_over(browsers: Browsers) -> None:
@@ -84,3 +87,207 @@ def test_a_request_is_transferred_before_it_is_answered(browsers: Browsers) -> N
     bram.accept()
     jef.sees_green("Bram")
     bram.sees("Ik wil een vergunning")
+
+
+def talking(
+    browsers: Browsers, question: str = "Mag mijn caravan hier staan?"
+) -> tuple[AgentPage, VisitorPage]:
+    an = browsers.agent("an", "Loket")
+    jef = browsers.visitor("/demo")
+    jef.press()
+    jef.fill_in(name="Jef Peeters", question="Mag mijn caravan hier staan?")
+    an.accept()
+    jef.sees_green("An")
+    return an, jef
+
+
+def open_panel(agent: AgentPage) -> Locator:
+    agent.pane.get_by_role("button", name="Uitnodigen").first.click()
+    panel = agent.pane.locator(".tool-panel")
+    expect(panel.locator("[data-narrow]")).to_be_focused()
+    return panel
+
+
+def invite_bram(an: AgentPage) -> Locator:
+    panel = open_panel(an)
+    panel.get_by_role("radio", name="Bram").check()
+    panel.get_by_role("button", name="Uitnodigen").click()
+    expect(panel).to_be_empty()
+    return an.pane.locator(".invite-strip")
+
+
+def test_a_colleague_is_invited_with_the_keyboard_alone(browsers: Browsers) -> None:
+    an, jef = talking(browsers)
+    bram = browsers.agent("bram", "Loket")
+    browsers.agent("eva", "Loket")
+    keys = an.page.keyboard
+    an.text_bar("Jef Peeters").focus()
+    tab_to(an.page, an.pane.locator("[data-tool$='/invite']"), "Shift+Tab")
+    keys.press("Enter")
+    panel = an.pane.locator(".tool-panel")
+    search = panel.locator("[data-narrow]")
+    expect(search).to_be_focused()
+
+    keys.type("xyz")
+    expect(panel).to_contain_text("Geen collega of wachtrij gevonden.")
+    expect(panel.get_by_role("radio")).to_have_count(0)
+    keys.press("Escape")
+    expect(panel).to_be_empty()
+    expect(an.text_bar("Jef Peeters")).to_be_focused()
+
+    tab_to(an.page, an.pane.locator("[data-tool$='/invite']"), "Shift+Tab")
+    keys.press("Enter")
+    expect(search).to_be_focused()
+    keys.type("BRÁM")
+    expect(panel.get_by_role("radio")).to_have_count(1)
+    keys.press("ArrowDown")
+    expect(panel.get_by_role("radio", name="Bram")).to_be_checked()
+    keys.press("Enter")
+    note = panel.get_by_label("Notitie voor uw collega")
+    expect(note).to_be_focused()
+    keys.type("Weet jij iets van caravans?")
+    browsers.check("narrowed")
+    tab_to(an.page, panel.get_by_role("button", name="Uitnodigen"))
+    keys.press("Enter")
+    expect(an.text_bar("Jef Peeters")).to_be_focused()
+
+    expect(bram.pane).to_contain_text("Weet jij iets van caravans?")
+    jef.say("Het is er een van zes meter")
+    expect(bram.pane.get_by_text("Het is er een van zes meter")).to_be_visible()
+    tab_to(bram.page, bram.request())
+    bram.page.keyboard.press("Enter")
+    expect(bram.text_bar("Jef Peeters")).to_be_focused()
+    bram.page.keyboard.type("Dag, ik ben Bram")
+    bram.page.keyboard.press("Enter")
+    jef.sees("Bram neemt deel")
+    jef.sees("Dag, ik ben Bram")
+    jef.sees_green("An en Bram")
+    expect(bram.pane.locator(".details")).to_contain_text("An, Bram")
+    keys.type("En ik lees mee")
+    expect(bram.pane.locator(".typing")).to_have_text("An typt…")
+    keys.press("Enter")
+    jef.sees("En ik lees mee")
+
+    tab_to(an.page, an.pane.locator(".chat-head .icon-button"), "Shift+Tab")
+    keys.press("Enter")
+    tab_to(an.page, an.dialog.get_by_role("button", name="Gesprek verlaten"))
+    keys.press("Enter")
+    jef.sees("An heeft het gesprek verlaten")
+    jef.sees_green("Bram")
+    expect(bram.pane.locator(".details")).not_to_contain_text("An, Bram")
+    expect(an.page.get_by_role("tab")).to_have_count(0)
+
+
+def test_refused_withdrawn_and_expired_are_said(browsers: Browsers, server: Server) -> None:
+    an, jef = talking(browsers)
+    bram = browsers.agent("bram", "Loket")
+    strip = invite_bram(an)
+    expect(strip).to_contain_text("Bram is uitgenodigd")
+    bram.reject()
+    expect(strip).to_have_text(re.compile("Bram heeft uw uitnodiging afgewezen"))
+    expect(bram.request_tab).to_have_count(0)
+    expect(bram.page.locator("#me")).to_contain_text("Beschikbaar")
+    browsers.check("refused")
+    strip.get_by_role("button", name="Sluiten").click()
+    expect(strip).to_have_count(0)
+
+    strip = invite_bram(an)
+    expect(bram.request_tab).to_have_count(1)
+    strip.get_by_role("button", name="Intrekken").click()
+    expect(strip).to_have_count(0)
+    expect(bram.request_tab).to_have_count(0)
+
+    server.set("queue", "Algemeen", answer_s=2)
+    strip = invite_bram(an)
+    expect(strip).to_have_text(re.compile("Bram heeft uw uitnodiging niet beantwoord"))
+    expect(bram.request_tab).to_have_count(0)
+    expect(bram.page.locator("#me.paused")).to_have_count(0)
+    jef.sees_green("An")
+
+
+def test_nobody_to_transfer_to_is_said_and_the_last_one_leaves_for_the_queue(browsers: Browsers) -> None:
+    an, jef = talking(browsers)
+    panel = open_panel(an)
+    expect(panel).to_contain_text("Er is niemand anders aangemeld.")
+    expect(panel.get_by_role("radio", name="Vergunningen")).to_be_disabled()
+    expect(panel).to_contain_text("niemand beschikbaar")
+    browsers.check("nobody")
+    an.page.keyboard.press("Escape")
+    bram = browsers.agent("bram", "Vergunningen")
+    panel = open_panel(an)
+    panel.get_by_role("radio", name="Vergunningen").check()
+    panel.get_by_label("Notitie").fill("Voor een vergunning")
+    bram.page.locator("[popovertarget=readiness]").first.click()
+    bram.page.get_by_role("button", name="Middagpauze").or_(
+        bram.page.get_by_role("button", name="Lunch")
+    ).click()
+    expect(bram.page.locator("#me.paused")).to_be_attached()
+    panel.get_by_role("button", name="Doorverbinden").click()
+    expect(panel.get_by_role("alert")).to_contain_text("Niemand van de wachtrij Vergunningen is beschikbaar")
+    expect(panel.get_by_label("Notitie")).to_have_value("Voor een vergunning")
+    browsers.check("refused-in-words")
+    an.page.keyboard.press("Escape")
+    jef.sees_green("An")
+
+    an.close()
+    expect(an.dialog).to_contain_text("Weet u zeker dat u deze chat wilt sluiten?")
+    an.dialog.get_by_role("button", name="Terug naar de wachtrij").click()
+    expect(jef.status).to_have_text("Even geduld, we verbinden u opnieuw")
+    expect(an.tab("Jef Peeters")).to_have_count(0)
+    jef.say("Bent u daar nog?")
+    jef.sees("Bent u daar nog?")
+
+
+def test_signing_out_hands_the_conversations_over(browsers: Browsers) -> None:
+    an, jef = talking(browsers)
+    lien = browsers.visitor("/widget/voorbeeld")
+    lien.fill_in(name="Lien", question="En ik?")
+    an.request_tab.click()
+    an.accept()
+    lien.sees_green("An")
+    bram = browsers.agent("bram", "Loket")
+    an.page.locator("[popovertarget=person-menu]").click()
+    an.page.get_by_role("button", name="Afmelden").click()
+    expect(an.dialog).to_contain_text("U hebt nog gesprekken")
+    an.dialog.get_by_label("Alle gesprekken").select_option(label="Bram")
+    expect(an.dialog.get_by_label("Lien")).to_have_value(re.compile("agent-"))
+    browsers.check("signing-out")
+    an.dialog.get_by_role("button", name="Overdragen en afmelden").click()
+    expect(an.dialog.get_by_role("alert")).to_contain_text("Bram krijgt net een ander verzoek")
+    expect(an.dialog.get_by_label("Jef Peeters")).to_have_count(0)
+    browsers.check("one-left")
+    an.dialog.get_by_label("Lien").select_option(label="Terug naar de wachtrij")
+    an.dialog.get_by_role("button", name="Overdragen en afmelden").click()
+    expect(an.page.get_by_role("button", name="Aanmelden")).to_be_visible()
+    bram.accept()
+    jef.sees("U wordt doorverbonden met Bram")
+    jef.sees_green("Bram")
+    bram.request_tab.click()
+    expect(bram.pane).to_contain_text("En ik?")
+    bram.accept()
+    lien.sees_green("Bram")
+
+
+def test_what_was_not_sent_before_the_chat_went_away_is_offered_back(browsers: Browsers) -> None:
+    browsers.forgiven.append("net::ERR_FAILED|Failed to fetch")
+    an, jef = talking(browsers)
+    browsers.agent("bram", "Loket")
+    an.page.route("**/chats/*/messages", lambda route: route.abort())
+    an.say("Een antwoord dat nooit aankwam", to="Jef Peeters")
+    an.sees("Een antwoord dat nooit aankwam")
+    panel = open_panel(an)
+    panel.get_by_role("radio", name="Bram").check()
+    panel.get_by_role("button", name="Doorverbinden").click()
+    expect(an.page.get_by_role("tab")).to_have_count(0)
+    an.page.reload()
+    notice = an.page.locator("#notices .notice")
+    expect(notice).to_contain_text("Dit is niet verzonden: het gesprek is niet meer van u.")
+    expect(notice).to_contain_text("Een antwoord dat nooit aankwam")
+    expect(notice.get_by_role("button", name="Kopiëren")).to_be_visible()
+    browsers.check("unsent")
+    expect(jef.thread).not_to_contain_text("Een antwoord dat nooit aankwam")
+    notice.get_by_role("button", name="Sluiten").click()
+    expect(notice).to_have_count(0)
+    an.page.reload()
+    expect(an.page.locator("#pane-none")).to_be_visible()
+    expect(notice).to_have_count(0)
