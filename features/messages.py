@@ -12,19 +12,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-import phonenumbers
 import structlog
-from linkify_it import LinkifyIt
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
 from features import live, queues, routing
+from features.links import linked
 from layouts import _, swap, template
 
 LENGTH = 4000  # characters
@@ -359,67 +358,6 @@ def tell_of(chat: int, seq: int) -> None:
     live.publish(f"chat:{chat}", MessagePosted(chat))
 
 
-# ---- links -----------------------------------------------------------------------------------------------
-
-linkify = LinkifyIt({}, {"fuzzy_link": True, "fuzzy_email": True, "fuzzy_ip": False})
-
-
-@lru_cache(maxsize=4096)
-def linked(text: str) -> Markup:
-    """The text, escaped, with its addresses, mails and Belgian or Dutch phone numbers as links."""
-    pieces, at = [], 0
-    for start, end, href, host in sorted([*web_links(text), *phone_links(text)]):
-        if start < at:
-            continue
-        shown = text[start:end]
-        pieces += [
-            escape(text[at:start]),
-            ui.link(href, shown, "" if host == spelled_host(shown) else host).strip(),
-        ]
-        at = end
-    return Markup("").join([*pieces, escape(text[at:])])
-
-
-def web_links(text: str) -> Iterable[tuple[int, int, str, str]]:
-    if not linkify.pretest(text):
-        return
-    for match in linkify.match(text) or []:
-        plain = match.schema in ("http:", "https:", "mailto:") or match.raw.lower().startswith("www.")
-        if plain:
-            yield match.index, match.last_index, match.url, host_of(match.url)
-
-
-def host_of(url: str) -> str:
-    """Where a link really leads, whatever it looks like: without the user before the @, in its real
-    spelling."""
-    if url.startswith("mailto:"):
-        return ""
-    host = re.split(r"[/\\?#]", url.split("://", 1)[-1])[0].rpartition("@")[2]
-    try:
-        return host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        return host
-
-
-def spelled_host(shown: str) -> str:
-    """What a reader takes for the host."""
-    return (
-        ""
-        if shown.startswith("mailto:") or ("@" in shown and "/" not in shown)
-        else re.split("[/?#]", shown.split("://", 1)[-1])[0]
-    )
-
-
-def phone_links(text: str) -> Iterable[tuple[int, int, str, str]]:
-    if sum(character.isdigit() for character in text) < 8:
-        return
-    for region in ("BE", "NL"):
-        for match in phonenumbers.PhoneNumberMatcher(text, region):
-            if match.raw_string.startswith(("0", "+")) and match.number.country_code in (31, 32):
-                number = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
-                yield match.start, match.end, f"tel:{number}", ""
-
-
 tasks = [recheck_heads]
 
 ui = template("""
@@ -474,10 +412,6 @@ ui = template("""
 {% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
 {% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
 {%- endmacro %}
-
-{% macro link(href, shown, host) %}
-<a href="{{ href }}" target="_blank" rel="noopener noreferrer nofollow ugc">{{ shown }}</a>{% if host %} <span class="link-host" translate="no">({{ host }})</span>{% endif %}
-{% endmacro %}
 
 {# What the page shows at once and until the server has it; the script fills it in. #}
 {% macro pending(side, name="") %}

@@ -25,6 +25,7 @@ from db.clock import now
 from db.tables import Chat, PrivateAttachment, PrivateMessage
 from features import files, live, messages
 from features.access import Person, agent_of, may
+from features.links import linked
 from features.messages import Line
 from features.participations import taking_part
 from layouts import Form, html, swap, template
@@ -135,7 +136,7 @@ async def thread(chat: int, after: int = 0) -> list[Note]:
             row["after_seq"],
             row["agent"],
             row["name"],
-            messages.linked(row["body"]),
+            linked(row["body"]),
             row["sent_at"],
             chat,
             added.get(row["seq"], []),
