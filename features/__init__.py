@@ -32,6 +32,7 @@ from features import (
     links,
     live,
     mail,
+    marks,
     matching,
     messages,
     offers,
@@ -47,6 +48,7 @@ from features import (
     transcripts,
     visit,
     widget,
+    withdrawal,
 )
 
 ALL: tuple[ModuleType, ...] = (
@@ -67,11 +69,13 @@ ALL: tuple[ModuleType, ...] = (
     widget,
     links,
     messages,
+    withdrawal,
     idle,
     transcripts,
     ratings,
     copies,
     visit,
+    marks,
     files,
     attachments,
     private,

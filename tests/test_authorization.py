@@ -62,6 +62,7 @@ DELETE /chats/{chat:int}/private-files/{file:int}  401     401      401   204   
 GET    /chats/{chat:int}/invite                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/invite                    401     401      401   422   404        404   403
 DELETE /chats/{chat:int}/invite                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/messages/{seq:int}/withdrawal 401   401     401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
