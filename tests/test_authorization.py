@@ -187,7 +187,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         .replace("{token:str}", "x")
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
-    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999")
+    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999").replace("{seq:int}", "3")
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
