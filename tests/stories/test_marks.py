@@ -88,6 +88,7 @@ def test_the_wrong_tab(browsers: Browsers, server: Server) -> None:
     an = browsers.agent("an", "Loket")
     jef = talking(browsers, an)
     marie = in_line(browsers, "Marie Claes", "Is mijn kaart klaar?")
+    an.request_tab.click()
     an.accept()
     marie.sees_green()
     an.tab("Jef Peeters").click()
