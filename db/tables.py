@@ -224,7 +224,8 @@ class Chat(Table, tablename="chat"):
     visitor_name = Text(default="")
     visitor_email = Text(default="")
     seq = Integer(default=0)  # of its last public message
-    visitor_read_seq = Integer(default=0)
+    visitor_got_seq = Integer(default=0)  # the last that a page of the visitor has; …
+    visitor_read_seq = Integer(default=0)  # … and the last that was in sight there
     unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # by the agents
     silent_since_at: Timestamptz = Timestamptz(
         null=True, default=None
@@ -258,6 +259,7 @@ class Message(Table, tablename="message"):
     body = Text(default="")
     data: JSON = JSON(default="{}")  # facts of an event, for rendering it in any language
     sent_at = Timestamptz(default=now)
+    withdrawn_at: Timestamptz = Timestamptz(null=True, default=None)  # by its author: gone for the visitor
 
 
 class Invite(Table, tablename="invite"):
@@ -372,6 +374,7 @@ class Offer(Table, tablename="offer"):
     chosen: JSON = JSON(default="[]")  # indexes into options
     offered_at = Timestamptz(default=now)
     chosen_at: Timestamptz = Timestamptz(null=True, default=None)
+    withdrawn_at: Timestamptz = Timestamptz(null=True, default=None)  # as its message: not both
 
 
 class PrivateThread(Table, tablename="private_thread"):

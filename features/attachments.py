@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 import db
 from db.clock import now
-from db.tables import Attachment, Chat
+from db.tables import Attachment, Chat, Message
 from features import files, messages, visit
 from features.access import agent_of, may, visitor, visitor_of
 from features.messages import Line
@@ -77,10 +77,16 @@ async def take_back_as_agent(
 async def fetch(request: Request[Any, Any, Any], file: FromPath[int]) -> Stream:
     caller = visitor_of(request)
     row = await Attachment.select().where(Attachment.id == file).where(Attachment.seq.is_not_null()).first()
-    own = Chat.exists().where(Chat.id == (row or {}).get("chat")).where(Chat.visitor == caller.id)
-    if row is None or caller.id is None or not await own:
+    if row is None or caller.id is None or not await is_shown(row, caller.id):
         raise NotFoundException
     return files.download(row)
+
+
+async def is_shown(file: files.Row, visitor: int) -> bool:
+    """To this visitor, and its message has not been withdrawn."""
+    sent = Message.exists().where(Message.chat == file["chat"]).where(Message.seq == file["seq"])
+    sent = sent.where(Message.chat.visitor == visitor)
+    return await sent.where(Message.withdrawn_at.is_null())
 
 
 @get("/chats/{chat:int}/files/{file:int}", guards=[may("chat")])

@@ -5,7 +5,7 @@ to show. From then on one stream keeps it true.
 
     GET  /widget/{key}     the window, in a frame of the host page or on a page of its own
     GET  /chat             what this visitor's window shows now
-    POST /chat/messages, /chat/typing, /chat/here, /chat/read, /chat/beat, /chat/ending
+    POST /chat/messages, /chat/typing, /chat/here, /chat/beat, /chat/ending
     GET  /chat/stream
 """
 
@@ -13,17 +13,17 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
-from msgspec import Meta, Struct
+from msgspec import Struct
 from sse_starlette import EventSourceResponse
 
 from db.clock import now
-from db.tables import Agent, Chat
+from db.tables import Agent
 from features import arrival, attachments, desk, files, idle, live, messages, presence, routing, visit, widget
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessageChanged, MessagePosted
@@ -106,21 +106,6 @@ async def be_here(request: Request[Any, Any, Any]) -> Response[str]:
     caller = visitor_of(request)
     await idle.sign((await visit.started(caller))["id"])
     return html(*await visit.regions(await visit.facts_of(caller.id)))
-
-
-class Read(Struct):
-    seq: Annotated[int, Meta(ge=0, le=messages.MOST)] = 0
-
-
-@post("/chat/read", guards=[visitor], status_code=204)
-async def read(request: Request[Any, Any, Any], data: Form[Read]) -> None:
-    chat = await visit.started(visitor_of(request))
-    await (
-        Chat.update({Chat.visitor_read_seq: data.seq})
-        .where(Chat.id == chat["id"])
-        .where(Chat.visitor_read_seq < data.seq)
-        .where(Chat.seq >= data.seq)
-    )
 
 
 @post("/chat/ending", guards=[visitor], status_code=200)
@@ -214,10 +199,10 @@ async def redraw_place(viewer: Window, event: live.Event) -> Markup | None:
 
 @live.on(live.Connected, MessagePosted, page="chat")
 async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
-    new = await messages.thread(viewer.facts.chat, viewer.seen)
+    new = await messages.thread(viewer.facts.chat, viewer.seen, again=isinstance(event, live.Connected))
     if not new:
         return None
-    viewer.seen = new[-1].seq
+    viewer.seen = max(viewer.seen, new[-1].seq)
     return swap("#thread", messages.ui.thread(new, "visitor"), "thread")
 
 
@@ -242,7 +227,7 @@ async def redraw_typing(viewer: Window, event: AgentTyped) -> Markup | None:
     return swap("#typing", visit.ui.typing(row["name"])) if row else None
 
 
-routes = [window, show, say, typing, be_here, read, end, follow, beat]
+routes = [window, show, say, typing, be_here, end, follow, beat]
 
 ui = template("""
 {% from "base.html" import document %}

@@ -38,7 +38,7 @@ from features import (
 )
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import ConversationRead
-from features.messages import MessagePosted
+from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, ConversationsChanged, ReadinessChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
@@ -100,7 +100,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     if standing.profile is None or await duty.came_back_anew(person):
         return html(duty.ui.page(person, await profiles.choosable(person.id), standing.profile))
     open_ones = await conversations.conversations_of(person.id)
-    threads, positions = await threads_of([chat.id for chat in open_ones])
+    threads, positions = await threads_of([chat.id for chat in open_ones], person.id)
     return html(
         ui.page(
             desk.facts.name,
@@ -121,12 +121,12 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
 Position = tuple[int, int]  # the last public and the last private message
 
 
-async def threads_of(chats: list[int]) -> tuple[dict[int, Markup], dict[int, Position]]:
+async def threads_of(chats: list[int], agent: int) -> tuple[dict[int, Markup], dict[int, Position]]:
     """Whole threads, drawn, and how far they go."""
     drawn, positions = {}, {}
     for chat in chats:
         lines, notes = await messages.thread(chat), await private.thread(chat)
-        drawn[chat] = private.woven(lines, notes)
+        drawn[chat] = private.woven(lines, notes, agent)
         positions[chat] = (lines[-1].seq if lines else 0, private.last_of(notes))
     return drawn, positions
 
@@ -220,14 +220,16 @@ async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     for one in open_ones:  # before their threads are read
         viewer.subscription.follow(*topics_of(one.id))
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
-    threads, positions = await threads_of([chat.id for chat in open_ones if chat.id not in viewer.seen])
+    new = [chat.id for chat in open_ones if chat.id not in viewer.seen]
+    threads, positions = await threads_of(new, viewer.person.id)
     request = await requests.open_request(viewer.person.id)
     standing = await duty.duty_of(viewer.person.id)
     drawn = swap("#tabs", ui.tabs(open_ones, request))
     drawn += swap("#panels", ui.panels(open_ones, threads, request, standing, viewer.profile))
     follow_only(viewer, {chat.id for chat in open_ones}, positions)
     for chat in known:
-        drawn += conversations.grown(viewer, chat, await messages.thread(chat, viewer.seen[chat])) or ""
+        missed = await messages.thread(chat, viewer.seen[chat], again=True)
+        drawn += conversations.grown(viewer, chat, missed) or ""
         drawn += private.grown(viewer, chat, await private.thread(chat, viewer.whispered.get(chat, 0))) or ""
     return drawn
 
@@ -252,7 +254,7 @@ async def follow_request(viewer: Console) -> None:
     viewer.asked = asked
 
 
-@live.on(MessagePosted, ChatChanged, ConversationRead, page="console")
+@live.on(MessagePosted, MessageChanged, ChatChanged, ConversationRead, page="console")
 async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
     open_ones = await conversations.conversations_of(viewer.person.id)
     return swap("#tabs", ui.tabs(open_ones, await requests.open_request(viewer.person.id)))

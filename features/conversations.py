@@ -56,6 +56,8 @@ class Conversation:
     visitor_gone_at: datetime | None
     visitor_here: bool
     read_seq: int
+    visitor_got_seq: int
+    visitor_read_seq: int
     unread: int
     agents: tuple[str, ...]
     invite: invites.Invitation | None
@@ -97,6 +99,8 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
             join.visitor_gone_at.as_alias("visitor_gone_at"),
             join.visitor_here.as_alias("visitor_here"),
             through.read_seq,
+            join.visitor_got_seq.as_alias("visitor_got_seq"),
+            join.visitor_read_seq.as_alias("visitor_read_seq"),
         )
         .where(through.agent == agent)
         .where(through.tab_open.eq(True))
@@ -158,7 +162,7 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
     await mark_read(person.id, chat, seq)
     new = await messages.thread(chat, seq - 1)
-    return html(swap(f"#thread-{chat}", messages.ui.thread(new, "agent"), "thread"))
+    return html(swap(f"#thread-{chat}", messages.ui.thread(new, "agent", person.id), "thread"))
 
 
 @post("/chats/{chat:int}/typing", guards=[may("chat")], status_code=204)
@@ -265,15 +269,17 @@ async def redraw_thread(viewer: Any, event: MessagePosted) -> Markup | None:
 def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
     if not new:
         return None
-    viewer.seen[chat] = new[-1].seq
-    return swap(f"#thread-{chat}", messages.ui.thread(new, "agent"), "thread")
+    viewer.seen[chat] = max(viewer.seen[chat], new[-1].seq)
+    return swap(f"#thread-{chat}", messages.ui.thread(new, "agent", viewer.person.id), "thread")
 
 
 @live.on(MessageChanged, page="console")
 async def redraw_message(viewer: Any, event: MessageChanged) -> Markup | None:
     seen = event.seq <= viewer.seen.get(event.chat, 0)
     line = await messages.line(event.chat, event.seq) if seen else None
-    return swap(f"#thread-{event.chat}", messages.ui.thread([line], "agent"), "thread") if line else None
+    if line is None:
+        return None
+    return swap(f"#thread-{event.chat}", messages.ui.thread([line], "agent", viewer.person.id), "thread")
 
 
 @live.on(VisitorTyped, page="console")
@@ -298,6 +304,7 @@ ui = template("""
 {% from "components.html" import badge, button, fact, icon, icon_button, notice, status %}
 {% import "files" as files %}
 {% import "invites" as invites %}
+{% import "marks" as marks %}
 {% import "messages" as messages %}
 
 {% macro tab(chat) %}
@@ -326,6 +333,7 @@ ui = template("""
       </div>
       {{ messages.newer() }}
     </div>
+    {{ marks.marks(chat.id, chat.visitor_got_seq, chat.visitor_read_seq) }}
     {{ typing(chat.id) }}
     <div id="refused-{{ chat.id }}"></div>
     {{ invites.strip(chat.id, chat.invite) }}

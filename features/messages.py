@@ -12,19 +12,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-import phonenumbers
 import structlog
-from linkify_it import LinkifyIt
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
 from features import live, queues, routing
+from features.links import linked
 from layouts import _, swap, template
 
 LENGTH = 4000  # characters
@@ -32,6 +31,8 @@ GROUP_MINUTES = 5  # one author's messages within this share their name and time
 KEY = re.compile(r"(?!step-)[A-Za-z0-9_-]{8,64}")  # "step-…" are the desk's own
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
+WITHDRAWN_WITHIN_S = 120  # A14
+WITHDRAWABLE = ("text", "files", "offer")
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +60,9 @@ class ChatIsOver(Refused):
 
 @dataclass(frozen=True)
 class Line:
-    """One message, ready for `line`."""
+    """One message, ready for `message`."""
 
+    chat: int
     key: str
     seq: int
     kind: str
@@ -70,8 +72,20 @@ class Line:
     body: Markup
     at: datetime
     data: dict[str, Any]
+    withdrawn_at: datetime | None
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
+
+    def withdrawable_by(self, agent: int) -> bool:
+        """Its author's own, and not too late. What was chosen from stays: the choice is about it."""
+        own = self.author == "agent" and self.agent == agent and self.kind in WITHDRAWABLE
+        return (
+            own and not self.withdrawn_at and now() < self.withdrawable_until and not self.data.get("chosen")
+        )
+
+    @property
+    def withdrawable_until(self) -> datetime:
+        return self.at + timedelta(seconds=WITHDRAWN_WITHIN_S)
 
 
 # ---- other features' messages ----------------------------------------------------------------------------
@@ -100,6 +114,7 @@ class Told:
     body: str
     data: dict[str, Any]
     at: datetime
+    withdrawn_at: datetime | None
 
 
 Tell = Callable[[Told], str]
@@ -231,12 +246,25 @@ def problem_with(key: str, body: str) -> str | None:
 # ---- reading ---------------------------------------------------------------------------------------------
 
 
-async def thread(chat: int, after: int = 0) -> list[Line]:
+async def thread(chat: int, after: int = 0, again: bool = False) -> list[Line]:
     """The lines after this one, in order. Before them come earlier ones that a new one is about: they look
-    different now, and whoever hears of the one sees the other."""
+    different now, and whoever hears of the one sees the other. For a page that comes back `again` also those
+    that were withdrawn, perhaps while it was away."""
     new = await between(chat, after)
     changed = {about for each in new if 0 < (about := each.data.get("about", 0)) <= after}
+    if again and after:
+        changed |= await withdrawn_in(chat, after)
     return [*[each for seq in sorted(changed) for each in await between(chat, seq - 1, seq)], *new]
+
+
+async def withdrawn_in(chat: int, upto: int) -> set[int]:
+    rows = await (
+        Message.select(Message.seq)
+        .where(Message.chat == chat)
+        .where(Message.seq <= upto)
+        .where(Message.withdrawn_at.is_not_null())
+    )
+    return {row["seq"] for row in rows}
 
 
 async def line(chat: int, seq: int) -> Line | None:
@@ -246,6 +274,7 @@ async def line(chat: int, seq: int) -> Line | None:
 async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
     query = (
         Message.select(
+            Message.chat,
             Message.key,
             Message.seq,
             Message.kind,
@@ -255,6 +284,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
             Message.body,
             Message.data,
             Message.sent_at,
+            Message.withdrawn_at,
         )
         .where(Message.chat == chat)
         .where(
@@ -270,6 +300,7 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
     before: dict[str, Any] | None = None
     for row in rows:
         yield Line(
+            chat=row["chat"],
             key=row["key"],
             seq=row["seq"],
             kind=row["kind"],
@@ -279,6 +310,7 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             body=linked(row["body"]),
             at=row["sent_at"],
             data=json.loads(row["data"]),
+            withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
         )
@@ -300,17 +332,27 @@ def position(text: str) -> int:
 
 
 async def told(chat: int) -> list[Told]:
-    """The whole public thread, for a transcript."""
+    """The whole public thread, for a transcript; without what was withdrawn."""
     columns = Message.kind, Message.author, Message.name, Message.body, Message.data, Message.sent_at
-    rows = await Message.select(*columns).where(Message.chat == chat).order_by(Message.seq)
+    query = Message.select(*columns, Message.withdrawn_at).where(Message.chat == chat)
     return [
-        Told(row["kind"], row["author"], row["name"], row["body"], json.loads(row["data"]), row["sent_at"])
-        for row in rows
+        Told(
+            row["kind"],
+            row["author"],
+            row["name"],
+            "" if row["withdrawn_at"] else row["body"],
+            {} if row["withdrawn_at"] else json.loads(row["data"]),
+            row["sent_at"],
+            row["withdrawn_at"],
+        )
+        for row in await query.order_by(Message.seq)
     ]
 
 
 def in_words(told: Told) -> str:
     """What a person wrote, exactly; what happened, in the language being spoken."""
+    if told.withdrawn_at:
+        return _("[Message withdrawn at %(time)s]") % {"time": layouts.clock_time(told.withdrawn_at)}
     if told.kind in tellers:
         return tellers[told.kind](told)
     if told.author != "desk":
@@ -359,94 +401,44 @@ def tell_of(chat: int, seq: int) -> None:
     live.publish(f"chat:{chat}", MessagePosted(chat))
 
 
-# ---- links -----------------------------------------------------------------------------------------------
-
-linkify = LinkifyIt({}, {"fuzzy_link": True, "fuzzy_email": True, "fuzzy_ip": False})
-
-
-@lru_cache(maxsize=4096)
-def linked(text: str) -> Markup:
-    """The text, escaped, with its addresses, mails and Belgian or Dutch phone numbers as links."""
-    pieces, at = [], 0
-    for start, end, href, host in sorted([*web_links(text), *phone_links(text)]):
-        if start < at:
-            continue
-        shown = text[start:end]
-        pieces += [
-            escape(text[at:start]),
-            ui.link(href, shown, "" if host == spelled_host(shown) else host).strip(),
-        ]
-        at = end
-    return Markup("").join([*pieces, escape(text[at:])])
-
-
-def web_links(text: str) -> Iterable[tuple[int, int, str, str]]:
-    if not linkify.pretest(text):
-        return
-    for match in linkify.match(text) or []:
-        plain = match.schema in ("http:", "https:", "mailto:") or match.raw.lower().startswith("www.")
-        if plain:
-            yield match.index, match.last_index, match.url, host_of(match.url)
-
-
-def host_of(url: str) -> str:
-    """Where a link really leads, whatever it looks like: without the user before the @, in its real
-    spelling."""
-    if url.startswith("mailto:"):
-        return ""
-    host = re.split(r"[/\\?#]", url.split("://", 1)[-1])[0].rpartition("@")[2]
-    try:
-        return host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        return host
-
-
-def spelled_host(shown: str) -> str:
-    """What a reader takes for the host."""
-    return (
-        ""
-        if shown.startswith("mailto:") or ("@" in shown and "/" not in shown)
-        else re.split("[/?#]", shown.split("://", 1)[-1])[0]
-    )
-
-
-def phone_links(text: str) -> Iterable[tuple[int, int, str, str]]:
-    if sum(character.isdigit() for character in text) < 8:
-        return
-    for region in ("BE", "NL"):
-        for match in phonenumbers.PhoneNumberMatcher(text, region):
-            if match.raw_string.startswith(("0", "+")) and match.number.country_code in (31, 32):
-                number = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
-                yield match.start, match.end, f"tel:{number}", ""
-
-
 tasks = [recheck_heads]
 
 ui = template("""
 {% from "components.html" import icon, notice %}
 
-{% macro thread(lines, side) %}
-{% for line in lines %}{{ message(line, side) }}{% endfor %}
+{# `me`: the agent who looks, and may withdraw what it has just said. #}
+{% macro thread(lines, side, me=0) %}
+{% for line in lines %}{{ message(line, side, me) }}{% endfor %}
 {% endmacro %}
 
-{% macro message(line, side) %}
+{% macro message(line, side, me=0) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
-    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}">
+    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}">
   {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
-  {% if line.kind == "text" %}
+  {% if line.kind == "text" or line.kind in message_kinds %}
   <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
     {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
-  <div class="bubble" dir="auto">{{ line.body }}</div>
-  {% if line.author == side %}<p class="delivery"><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time></p>{% endif %}
-  {% elif line.kind in message_kinds %}
-  <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
-    {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
-  {{ message_kinds[line.kind](line, side) }}
-  {% if line.author == side %}<p class="delivery"><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time></p>{% endif %}
+  {% if line.withdrawn_at and side == "visitor" %}<p class="bubble" tabindex="-1">{{ _("Message withdrawn") }}</p>
+  {% elif line.kind == "text" %}<div class="bubble" dir="auto">{{ line.body }}</div>
+  {% else %}{{ message_kinds[line.kind](line, side) }}{% endif %}
+  {% if me and line.withdrawable_by(me) %}{{ withdraw(line) }}{% endif %}
+  {% if line.author == side %}{{ delivery(line, side) }}{% endif %}
   {% else %}
   <p class="event-words">{{ happened(line, side) }}</p>
   {% endif %}
 </li>
+{% endmacro %}
+
+{# Not said when it changes: a mark is for who looks at the message. #}
+{% macro delivery(line, side) %}
+<p class="delivery"{% if side == "agent" and not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
+  {% if line.withdrawn_at %}<span class="withdrawn-words">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
+  {% elif side == "agent" %}<span class="mark sent">{{ icon("check") }}{{ _("Sent") }}</span><span class="mark got">{{ icon("check-check") }}{{ _("Delivered") }}</span><span class="mark read">{{ icon("check-check") }}{{ _("Read") }}</span>{% endif %}</p>
+{% endmacro %}
+
+{# In sight where the pointer or the focus is; the script takes it away in time. #}
+{% macro withdraw(line) %}
+<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
 {% endmacro %}
 
 {% macro whose(line, side) -%}
@@ -474,10 +466,6 @@ ui = template("""
 {% elif line.data.how == "closed" %}{{ _("The desk has closed. The conversation ended at %(time)s", time=time) }}
 {% else %}{{ _("The conversation ended at %(time)s", time=time) }}{% endif %}
 {%- endmacro %}
-
-{% macro link(href, shown, host) %}
-<a href="{{ href }}" target="_blank" rel="noopener noreferrer nofollow ugc">{{ shown }}</a>{% if host %} <span class="link-host" translate="no">({{ host }})</span>{% endif %}
-{% endmacro %}
 
 {# What the page shows at once and until the server has it; the script fills it in. #}
 {% macro pending(side, name="") %}

@@ -23,7 +23,7 @@ from markupsafe import Markup
 import db
 from db.clock import now
 from db.tables import Chat, Message, Offer, SavedOffer
-from features import messages, visit
+from features import messages, visit, withdrawal
 from features.access import Caller, Person, agent_of, may, visitor, visitor_of
 from features.messages import ChatIsOver, Line, Refused
 from features.participations import mark_read, taking_part
@@ -64,7 +64,7 @@ class Offered:
 
 
 class AlreadyChosen(Refused):
-    """A choice has been made before."""
+    """A choice has been made before, or the menu was withdrawn."""
 
 
 # ---- the agent offers ------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
     await mark_read(person.id, chat, seq)
-    drawn = messages.ui.thread(await messages.thread(chat, seq - 1), "agent")
+    drawn = messages.ui.thread(await messages.thread(chat, seq - 1), "agent", person.id)
     done = {"HX-Trigger": json.dumps({"tool:done": {"chat": chat}})}
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
 
@@ -291,13 +291,16 @@ async def is_first(found: Offered, chosen: tuple[int, ...]) -> bool:
         Offer.update({Offer.chosen: json.dumps(chosen), Offer.chosen_at: now()})
         .where(Offer.id == found.id)
         .where(Offer.chosen_at.is_null())
+        .where(Offer.withdrawn_at.is_null())
         .returning(Offer.id)
     )
     return bool(rows)
 
 
 async def same_choice(found: Offered, chosen: tuple[int, ...]) -> int:
-    row = await Offer.select(Offer.chosen).where(Offer.id == found.id).first()
+    row = await Offer.select(Offer.chosen, Offer.withdrawn_at).where(Offer.id == found.id).first()
+    if row and row["withdrawn_at"]:
+        raise AlreadyChosen(_("This menu was withdrawn. Write a message to say what you need."))
     if row is None or tuple(json.loads(row["chosen"])) != chosen:
         raise AlreadyChosen(
             _("You have already chosen from this menu. Write a message to change your choice.")
@@ -318,12 +321,20 @@ async def seq_of(chat: int, key: str) -> int:
     return int(row["seq"])
 
 
+@withdrawal.asked_of("offer")
+async def withdraw(data: dict[str, Any]) -> None:
+    """Unless the visitor was first."""
+    open_one = Offer.update({Offer.withdrawn_at: now()}).where(Offer.id == data["offer"])
+    if not await open_one.where(Offer.chosen_at.is_null()).returning(Offer.id):
+        raise Refused(_("The visitor has chosen from this menu already. It stays."))
+
+
 # ---- in the thread ---------------------------------------------------------------------------------------
 
 
 @messages.shown_by("offer")
 def show_offer(line: Line, side: str) -> Markup:
-    return ui.offered(line.data, side)
+    return ui.offered(line.data, side, bool(line.withdrawn_at))
 
 
 @messages.shown_by("choice")
@@ -402,8 +413,8 @@ ui = template("""
 {% endmacro %}
 
 {# In the thread: to be chosen from, or fixed. What is in sight after the end of the chat is the stylesheet's. #}
-{% macro offered(offer, side) %}
-{% set open = not offer.chosen %}
+{% macro offered(offer, side, withdrawn=false) %}
+{% set open = not offer.chosen and not withdrawn %}
 <div class="bubble offer" tabindex="-1" role="group" aria-labelledby="offer-title-{{ offer.offer }}">
   <p class="offer-title" id="offer-title-{{ offer.offer }}" dir="auto">{{ offer.title }}</p>
   {% if open and side == "visitor" %}

@@ -25,6 +25,7 @@ from db.clock import now
 from db.tables import Chat, PrivateAttachment, PrivateMessage
 from features import files, live, messages
 from features.access import Person, agent_of, may
+from features.links import linked
 from features.messages import Line
 from features.participations import taking_part
 from layouts import Form, html, swap, template
@@ -135,7 +136,7 @@ async def thread(chat: int, after: int = 0) -> list[Note]:
             row["after_seq"],
             row["agent"],
             row["name"],
-            messages.linked(row["body"]),
+            linked(row["body"]),
             row["sent_at"],
             chat,
             added.get(row["seq"], []),
@@ -158,9 +159,9 @@ async def files_of(chat: int, after: int) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def woven(lines: Sequence[Line], notes: Sequence[Note]) -> Markup:
-    """An agent's thread: the public messages with the private ones where they were written."""
-    drawn = [((line.seq, 0), messages.ui.message(line, "agent")) for line in lines]
+def woven(lines: Sequence[Line], notes: Sequence[Note], agent: int = 0) -> Markup:
+    """This agent's thread: the public messages with the private ones where they were written."""
+    drawn = [((line.seq, 0), messages.ui.message(line, "agent", agent)) for line in lines]
     drawn += [((note.after_seq, note.seq), ui.note(note)) for note in notes]
     return Markup("").join(fragment for _place, fragment in sorted(drawn, key=lambda pair: pair[0]))
 

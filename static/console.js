@@ -188,13 +188,34 @@ function tick() {
       state.toggle("very-late", seconds >= timer.dataset.veryLate);
     }
   }
+  dropWithdrawals(now);
   for (const bar of all("progress[data-until]")) {
     bar.value = Math.max(0, (Date.parse(bar.dataset.until) - now) / 1000);
     bar.classList.toggle("short", bar.value <= 10);
   }
 }
 
-// ---- read marks, counts, sound ---------------------------------------------------------------------------------------
+// ---- marks: how far the visitor has got what agents wrote; in words where the state changes -----------------------------
+
+function mark() {
+  for (const { id, dataset: { got, read } } of all("[id^=marks-]")) {
+    let below = "";
+    for (const item of all(`#thread-${id.slice(6)} > .from-agent[data-seq]:not(.private, .withdrawn)`).reverse()) {
+      const state = +item.dataset.seq <= +read ? "read" : +item.dataset.seq <= +got ? "got" : "sent";
+      item.dataset.mark = state;
+      item.classList.toggle("marked", state !== below);
+      below = state;
+    }
+  }
+}
+
+// Withdrawn, or too late for it: who was on the button goes on writing.
+function dropWithdrawals(now) {
+  for (const button of all("[data-gone-at]")) if (now >= Date.parse(button.dataset.goneAt)) button.remove();
+  if (focused?.matches(".withdraw") && !focused.isConnected && selected()) writeIn(selected());
+}
+
+// ---- what has been seen, counts, sound ---------------------------------------------------------------------------------------
 
 const looking = () => !document.hidden && document.hasFocus();
 
@@ -287,6 +308,8 @@ const typing = () => document.activeElement?.matches?.("textarea, input, select,
 document.addEventListener("thread:grown", ({ detail }) => {
   const fresh = detail.added.some((item) => item.classList.contains("from-visitor"));
   if (fresh) document.getElementById(`typing-${detail.thread.id.slice(7)}`)?.replaceChildren();
+  mark();
+  dropWithdrawals(Date.now() + skew);
   if (fresh && !muted("messages") && (document.hidden || !detail.thread.closest("[data-live]"))) play(sounds.message);
   sawNew();
 });
@@ -362,6 +385,7 @@ function settle() {
   reselect();
   restore();
   for (const box of all(".so-far")) if (!box.readHigher) box.scrollTop = box.scrollHeight;
+  mark();
   tick();
   count();
   ring();

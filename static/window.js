@@ -102,7 +102,9 @@ watchLine({ beat: "/chat/beat", headers, changed: lineChanged });
 function lineChanged(down) {
   document.documentElement.classList.toggle("line-down", down);
   document.getElementById("line-lost").hidden = !down || state() === "ended";
-  if (!down) outbox.retry();
+  if (down) return;
+  outbox.retry();
+  countUnread();
 }
 
 // A chat that is no longer there under a stream that comes back: look again what there is.
@@ -122,12 +124,16 @@ function look() {
 document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); });
 
 // "Are you still there?" also reaches who has put the window away: as something unread, on the button of the host page.
+// So does, the other way round, what has been read in another tab.
 let asking = false;
+let readThere = "";
 
 function askedFor() {
   const now = document.getElementById("idle").childElementCount > 0;
-  if (now === asking) return;
+  const { read } = document.getElementById("state").dataset;
+  if (now === asking && read === readThere) return;
   asking = now;
+  readThere = read;
   countUnread();
 }
 
@@ -164,17 +170,29 @@ addEventListener("focus", countUnread);
 
 const looking = () => inSight && !document.hidden;
 
-let readSeq = 0;
+let read = 0; // the last from an agent that has been in sight; …
+let got = 0; // … and the last that is here
 
 function countUnread() {
-  const newest = Math.max(0, ...all("#thread > [data-seq]").map((item) => +item.dataset.seq));
-  if (looking() && newest > readSeq && ["waiting", "active"].includes(state())) {
-    readSeq = newest;
-    fetch("/chat/read", { method: "POST", headers: headers(), body: new URLSearchParams({ seq: newest }) }).catch(() => {});
-  }
-  const read = Math.max(readSeq, document.getElementById("state").dataset.read ?? 0);
-  const unread = looking() ? [] : all("#thread > .from-agent[data-seq]").filter((item) => item.dataset.seq > read);
+  const from = all("#thread > .from-agent[data-seq]");
+  const newest = Math.max(0, ...from.map((item) => +item.dataset.seq));
+  read = Math.max(read, document.getElementById("state").dataset.read ?? 0);
+  if (newest > (looking() ? read : Math.max(read, got))) saw(newest);
+  const unread = looking() ? [] : from.filter((item) => +item.dataset.seq > read && !item.classList.contains("withdrawn"));
   tell("unread", { count: unread.length || +(asking && !looking()) });
+}
+
+// Once for all that came together; without a line, again when it is back.
+async function saw(newest) {
+  if (!["waiting", "active", "ended"].includes(state())) return;
+  const before = [read, got];
+  const body = new URLSearchParams(looking() ? { seq: newest } : { got: newest });
+  got = newest;
+  if (looking()) read = newest;
+  try {
+    if ((await fetch("/chat/read", { method: "POST", headers: headers(), body })).ok) return;
+  } catch { /* no line */ }
+  [read, got] = before;
 }
 
 // ---- offers: who has chosen stays where the menu was; what could not be sent can be chosen again -----------------------
@@ -183,7 +201,7 @@ let choosing = ""; // the menu that has the focus
 
 document.addEventListener("focusin", ({ target }) => { choosing = target.closest?.("form.offer-open")?.closest("li").id ?? ""; });
 document.addEventListener("thread:grown", () => {
-  const menu = choosing && document.activeElement === document.body && document.querySelector(`#${choosing} .offer`);
+  const menu = choosing && document.activeElement === document.body && document.querySelector(`#${choosing} .bubble`);
   if (menu && !menu.querySelector("form")) menu.focus();
 });
 for (const [name, failed] of [["htmx:error", true], ["htmx:before:request", false]])

@@ -8,7 +8,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from db.tables import Chat, Message, Profile, Readiness
+from db.tables import Agent, Chat, Message, Profile, Readiness
 from tests.conftest import Desk
 from tests.people import AgentClient, Visitor
 from tests.streams import SOON_S, Stream
@@ -47,6 +47,17 @@ async def taken(agent: AgentClient) -> str:
     await agent.open()
     (chat,) = set(agent.chats) - before
     return chat
+
+
+async def joined_by(desk: Desk, talk: Talk, username: str) -> AgentClient:
+    """A colleague whom An has invited, and who stays."""
+    colleague = await desk.agent(username, "Loket", ready=True)
+    row = await Agent.select(Agent.id).where(Agent.username == username).first()
+    assert row
+    invitation = {"to": f"agent-{row['id']}", "how": "stay", "note": ""}
+    await talk.an.must("POST", f"/chats/{talk.chat}/invite", invitation)
+    await taken(colleague)
+    return colleague
 
 
 @contextlib.asynccontextmanager

@@ -62,6 +62,7 @@ DELETE /chats/{chat:int}/private-files/{file:int}  401     401      401   204   
 GET    /chats/{chat:int}/invite                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/invite                    401     401      401   422   404        404   403
 DELETE /chats/{chat:int}/invite                    401     401      401   200   404        404   403
+POST   /chats/{chat:int}/messages/{seq:int}/withdrawal 401   401     401   200   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
@@ -186,7 +187,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         .replace("{token:str}", "x")
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
-    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999")
+    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999").replace("{seq:int}", "3")
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
