@@ -103,7 +103,14 @@ function restore() {
     const form = name.startsWith("draft.") && document.getElementById(`bar-${name.slice(6)}`);
     if (form && !isPrivate(form) && !form.elements.body.value) write(form, value);
   }
+  for (const list of all("form.textbar .files:not([data-kept])")) {
+    list.dataset.kept = "";
+    bringBack(list, kept[filesIn(list)]);
+  }
 }
+
+const filesIn = (list) => `files.${list.closest("form").dataset.chat}${list.classList.contains("private-files") ? ".private" : ""}`;
+const keepFiles = (list, numbers) => keep(filesIn(list), numbers);
 
 function write(form, text) {
   form.elements.body.value = text;
