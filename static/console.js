@@ -272,7 +272,9 @@ const typing = () => document.activeElement?.matches?.("textarea, input, select,
 
 document.addEventListener("thread:grown", ({ detail }) => {
   const fresh = detail.added.some((item) => item.classList.contains("from-visitor"));
-  if (fresh) document.getElementById(`typing-${detail.thread.id.slice(7)}`)?.replaceChildren();
+  const typing = document.getElementById(`typing-${detail.thread.id.slice(7)}`);
+  const said = detail.added.map((item) => item.querySelector(".author")?.textContent).filter(Boolean);
+  if (fresh || said.some((name) => typing?.textContent.startsWith(name))) typing?.replaceChildren(); // it has come
   if (fresh && !muted("messages") && (document.hidden || !detail.thread.closest("[data-live]"))) play(sounds.message);
   sawNew();
 });

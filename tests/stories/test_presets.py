@@ -145,6 +145,7 @@ def test_with_the_keyboard_alone(browsers: Browsers) -> None:
 
     tab_to(an.page, tool(an), "Shift+Tab")
     keys.press("Space")
+    expect(an.pane.get_by_role("combobox")).to_be_focused()
     keys.type("opzoek")
     expect(active(an)).to_contain_text("Even opzoeken")
     keys.press("Enter")

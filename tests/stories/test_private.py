@@ -77,6 +77,7 @@ def test_colleagues_confer_and_the_visitor_sees_nothing(browsers: Browsers) -> N
     bram.say("Dag Jef, ik kijk het na.")
     jef.sees("Dag Jef, ik kijk het na.")
     expect(an.pane.get_by_text("Dag Jef, ik kijk het na.", exact=True)).to_be_visible()
+    expect(an.pane.locator(".typing")).to_have_text("")
     browsers.check("conferred")
 
     now = jef.thread.inner_text()
@@ -179,6 +180,7 @@ def test_a_note_after_the_visitor_left(browsers: Browsers) -> None:
     expect(area(an)).to_be_focused()
     expect(area(an)).to_have_value("")
     expect(area(an)).to_have_accessible_name(WARNING)
+    expect(an.pane.get_by_role("button", name="Uitnodigen")).to_be_hidden()  # nobody is there any more
     choose(bar(an), ("verslag.txt", b"kanarie"))
     expect(bar(an).locator(".private-files .ready")).to_be_visible()
     area(an).fill("Teruggebeld, in orde.")
