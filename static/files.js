@@ -7,6 +7,7 @@ const FILE_BYTES = 20 * 1024 * 1024;
 const TRY_AGAIN_MS = 2_500;
 const TRIES = 12;
 const STILL_MS = 20_000;
+const SHOWN = 100; // characters of the name of what is refused
 
 const kit = document.getElementById("file-row");
 const listOf = (form) => form.querySelector(form.classList.contains("private-mode") ? ".private-files" : ".public-files");
@@ -27,7 +28,7 @@ function addFiles(form, files) {
 
 function refuse(list, words, file, row) {
   const refused = document.getElementById("file-refused").content.cloneNode(true).firstElementChild;
-  refused.querySelector(".file-words").textContent = words.replace("{file}", file.name);
+  refused.querySelector(".file-words").textContent = words.replace("{file}", () => file.name.replace(/\p{C}/gu, "").slice(0, SHOWN));
   put(list, row, refused);
 }
 
@@ -41,6 +42,7 @@ function keepingPlace(list, change) {
 
 function put(list, row, fresh) {
   keepingPlace(list, () => (row ? row.replaceWith(fresh) : list.append(fresh)));
+  fresh.scrollIntoView({ block: "nearest" });
   if (fresh.classList.contains("refused")) list.sending = false; // whoever waits for it wants to know first
   remember(list);
 }
