@@ -89,9 +89,13 @@ async def receive(
         row = await taken(table, row, name, request)
     if row and row["sha256"]:
         return html(ui.row(row, base))
-    shown = inspection.readable_name(unquote(name))[:SHOWN] or _("The file")
+    shown = shortened(inspection.readable_name(unquote(name))) or _("The file")
     code = code or str(row and row["refused"])
     return html(ui.refused(reason(code, shown)), status_code=429 if code == "rate" else 422)
+
+
+def shortened(name: str) -> str:
+    return f"{name[:SHOWN]}…" if len(name) > SHOWN else name
 
 
 async def drained(request: Request[Any, Any, Any]) -> None:

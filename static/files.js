@@ -26,9 +26,11 @@ function addFiles(form, files) {
   form.elements.body.focus();
 }
 
+const shortened = (name) => (name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name);
+
 function refuse(list, words, file, row) {
   const refused = document.getElementById("file-refused").content.cloneNode(true).firstElementChild;
-  refused.querySelector(".file-words").textContent = words.replace("{file}", () => file.name.replace(/\p{C}/gu, "").slice(0, SHOWN));
+  refused.querySelector(".file-words").textContent = words.replace("{file}", () => shortened(file.name.replace(/\p{C}/gu, "")));
   put(list, row, refused);
 }
 
