@@ -2,6 +2,7 @@
 
     POST   /chat/files                   a visitor adds one to the message being written; DELETE takes it back
     POST   /chats/{id}/files             an agent does
+    GET    /chat/files, /chats/{id}/files    which of those can still be sent: after a reload
     GET    /chat/files/{file}            a sent one, for the visitor of that chat, with the token
     GET    /chats/{id}/files/{file}      … for the agents who are or were in it
 
@@ -13,7 +14,7 @@ from typing import Any
 
 from litestar import Request, Response, delete, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from markupsafe import Markup
 
@@ -22,9 +23,9 @@ from db.clock import now
 from db.tables import Attachment, Chat, Message
 from features import files, messages, visit
 from features.access import agent_of, may, visitor, visitor_of
-from features.messages import Line
+from features.messages import Line, Told
 from features.participations import taking_part
-from layouts import _, html, template
+from layouts import _, file_size, html, template
 
 files.tables.append(Attachment)
 
@@ -48,11 +49,35 @@ async def add_as_agent(request: Request[Any, Any, Any], chat: FromPath[int]) -> 
 
 
 async def receive(request: Request[Any, Any, Any], chat: int, agent: int | None, base: str) -> Response[str]:
-    if not await Chat.exists().where(Chat.id == chat).where(Chat.state.is_in(["waiting", "active"])):
+    if not await is_open(chat):
         await files.drained(request)
         words = _("This conversation has ended. Your message was not sent.")
         return html(files.ui.refused(words), status_code=409)
     return await files.receive(Attachment, chat, agent, base, request)
+
+
+async def is_open(chat: int) -> bool:
+    return bool(await Chat.exists().where(Chat.id == chat).where(Chat.state.is_in(["waiting", "active"])))
+
+
+@get("/chat/files", guards=[visitor])
+async def added(request: Request[Any, Any, Any], ids: FromQuery[str] = "") -> Response[str]:
+    chat = await visit.started(visitor_of(request))
+    return await unsent(chat["id"], None, ids, "/chat/files")
+
+
+@get("/chats/{chat:int}/files", guards=[may("chat")])
+async def added_as_agent(
+    request: Request[Any, Any, Any], chat: FromPath[int], ids: FromQuery[str] = ""
+) -> Response[str]:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    return await unsent(chat, person.id, ids, f"/chats/{chat}/files")
+
+
+async def unsent(chat: int, agent: int | None, ids: str, base: str) -> Response[str]:
+    """None of a chat that is over: nothing more is sent in it."""
+    return await files.still_there(Attachment, chat, agent, ids if await is_open(chat) else "", base)
 
 
 @delete("/chat/files/{file:int}", guards=[visitor])
@@ -129,7 +154,15 @@ def show(line: Line, side: str) -> Markup:
     return ui.message(line, base, side)
 
 
-routes = [add, add_as_agent, take_back, take_back_as_agent, fetch, fetch_as_agent]
+@messages.told_as("files")
+def tell(told: Told) -> str:
+    """The names are safe to be told: inspection has left nothing in them that cannot be seen."""
+    words = _("Attachment: %(name)s, %(size)s")
+    sent = [words % {"name": each["name"], "size": file_size(each["size"])} for each in told.data["files"]]
+    return "\n".join([told.body, *sent] if told.body else sent)
+
+
+routes = [add, add_as_agent, added, added_as_agent, take_back, take_back_as_agent, fetch, fetch_as_agent]
 
 ui = template("""
 {% import "files" as files %}

@@ -28,7 +28,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Chat
-from features import inspection, messages
+from features import idle, inspection, messages
 from layouts import _, html, template
 
 log = structlog.get_logger(__name__)
@@ -38,10 +38,12 @@ BODY_BYTES = MOST_BYTES + 1  # so that the first byte too many is refused with w
 MOST_FILES = 5  # a message
 MOST_CHAT_BYTES = 200 * 1024 * 1024
 MOST_A_MINUTE = 30  # in one chat
+MOST_ASKED = 50  # at a time
 UNSENT_HOURS = 24
 PURGE_EVERY_S = 3_600
 INSPECTORS = 2  # at a time
 PATIENCE_S = 90
+SIGN_EVERY_S = 20  # during an upload
 CHUNK_BYTES = 65_536
 THUMBNAIL_PX = (240, 160)
 SHOWN = 100  # characters of the name of what is refused
@@ -87,9 +89,13 @@ async def receive(
         row = await taken(table, row, name, request)
     if row and row["sha256"]:
         return html(ui.row(row, base))
-    shown = inspection.readable_name(unquote(name))[:SHOWN] or _("The file")
+    shown = shortened(inspection.readable_name(unquote(name))) or _("The file")
     code = code or str(row and row["refused"])
     return html(ui.refused(reason(code, shown)), status_code=429 if code == "rate" else 422)
+
+
+def shortened(name: str) -> str:
+    return f"{name[:SHOWN]}…" if len(name) > SHOWN else name
 
 
 async def drained(request: Request[Any, Any, Any]) -> None:
@@ -134,25 +140,35 @@ async def taken(table: Table, row: Row, name: str, request: Request[Any, Any, An
     """Streamed, judged, kept or refused."""
     raw, result = (inbox() / secrets.token_hex(16) for _each in range(2))
     try:
-        size = await spooled(request, raw)
+        size = await spooled(request, raw, row)
         if size > MOST_BYTES:
             found: Row = {"refused": "large"}
         else:
             found = await inspected(raw, result, name, await documents_in(row["chat"]))
         await keep(table, row["id"], found, result)
+        await sign(row)
     finally:
         for path in (raw, result):
             await asyncio.to_thread(path.unlink, missing_ok=True)
     return await row_with(table, row["chat"], row["agent"], row["key"])
 
 
-async def spooled(request: Request[Any, Any, Any], path: Path) -> int:
-    size = 0
+async def spooled(request: Request[Any, Any, Any], path: Path, row: Row) -> int:
+    """Who uploads is there, however long it takes."""
+    size, signed_at = 0, None
     file = await asyncio.to_thread(path.open, "xb")
     with file:
         async for chunk in body(request):
             size += file.write(chunk)
+            if signed_at is None or now() - signed_at > timedelta(seconds=SIGN_EVERY_S):
+                signed_at = now()
+                await sign(row)
     return size
+
+
+async def sign(row: Row) -> None:
+    if row["agent"] is None:
+        await idle.sign(row["chat"])
 
 
 async def documents_in(chat: int) -> bool:
@@ -272,6 +288,17 @@ async def remove(table: Table, chat: int, agent: int | None, id: int) -> None:
     for row in await own.returning(table.sha256):
         if row["sha256"]:
             await discard(row["sha256"])
+
+
+# ---- added, and not sent yet: a page that is loaded again brings them back ------------------------------
+
+
+async def still_there(table: Table, chat: int, agent: int | None, tickets: str, base: str) -> Response[str]:
+    """The rows of those that are their sender's own and can still be sent."""
+    wanted = numbers(tickets)[:MOST_ASKED]
+    query = table.select().where(table.chat == chat).where(table.sha256 != "").where(table.seq.is_null())
+    rows = await query.where(table.id.is_in(wanted)).order_by(table.id) if wanted else []
+    return html(*(ui.row(row, base) for row in rows if row["agent"] == agent))
 
 
 # ---- sent with a message ---------------------------------------------------------------------------------

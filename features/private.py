@@ -2,6 +2,7 @@
 
     POST   /chats/{id}/private-messages
     POST   /chats/{id}/private-files           adds a file to the one being written; DELETE takes it back
+    GET    /chats/{id}/private-files           which of those can still be sent: after a reload
     GET    /chats/{id}/private-files/{file}    a sent one, for the agents who are or were in the chat
 
 They live in tables of their own, are counted on their own and are told on topics of their own: no visitor's
@@ -15,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from markupsafe import Markup
 from msgspec import Struct
@@ -200,6 +201,15 @@ async def add(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[
     return await files.receive(PrivateAttachment, chat, person.id, base, request)
 
 
+@get("/chats/{chat:int}/private-files", guards=[may("chat")])
+async def added(
+    request: Request[Any, Any, Any], chat: FromPath[int], ids: FromQuery[str] = ""
+) -> Response[str]:
+    person = agent_of(request)
+    await taking_part(person, chat, or_did=True)
+    return await files.still_there(PrivateAttachment, chat, person.id, ids, f"/chats/{chat}/private-files")
+
+
 @delete("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat")])
 async def take_back(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> None:
     person = agent_of(request)
@@ -215,7 +225,7 @@ async def fetch(request: Request[Any, Any, Any], chat: FromPath[int], file: From
     return files.download(await sent.first())
 
 
-routes = [say, add, take_back, fetch]
+routes = [say, add, added, take_back, fetch]
 
 ui = template("""
 {% from "components.html" import icon %}

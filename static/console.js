@@ -104,6 +104,10 @@ function restore() {
     const form = name.startsWith("draft.") && document.getElementById(`bar-${name.slice(6)}`);
     if (form && !isPrivate(form) && !form.elements.body.value) write(form, value);
   }
+  for (const list of all("form.textbar .files:not([data-kept])")) {
+    list.dataset.kept = "";
+    bringBack(list, kept[filesIn(list)]);
+  }
 }
 
 // What was written to a chat that has gone to somebody else is shown, to be copied, until it is put away.
@@ -121,6 +125,10 @@ document.addEventListener("click", ({ target }) => {
   if (notice && target.closest("[data-dismiss]")) keep(notice.dataset.unsent, null);
   if (notice && target.closest("[data-copy]")) navigator.clipboard?.writeText(notice.querySelector("blockquote").textContent).catch(() => {});
 }, true);
+
+
+const filesIn = (list) => `files.${list.closest("form").dataset.chat}${list.classList.contains("private-files") ? ".private" : ""}`;
+const keepFiles = (list, numbers) => keep(filesIn(list), numbers);
 
 function write(form, text) {
   form.elements.body.value = text;
@@ -307,7 +315,9 @@ const typing = () => document.activeElement?.matches?.("textarea, input, select,
 
 document.addEventListener("thread:grown", ({ detail }) => {
   const fresh = detail.added.some((item) => item.classList.contains("from-visitor"));
-  if (fresh) document.getElementById(`typing-${detail.thread.id.slice(7)}`)?.replaceChildren();
+  const typing = document.getElementById(`typing-${detail.thread.id.slice(7)}`);
+  const said = detail.added.map((item) => item.querySelector(".author")?.textContent).filter(Boolean);
+  if (fresh || said.some((name) => typing?.textContent.startsWith(name))) typing?.replaceChildren(); // it has come
   mark();
   dropWithdrawals(Date.now() + skew);
   if (fresh && !muted("messages") && (document.hidden || !detail.thread.closest("[data-live]"))) play(sounds.message);

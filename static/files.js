@@ -1,11 +1,13 @@
 // Files to be sent: added with the button, dropped on the conversation or pasted; each has a row above the text bar, with
-// its progress, until the message goes. headers() is window.js's or console.js's.
+// its progress, until the message goes. headers() and keepFiles() are window.js's or console.js's.
 "use strict";
 
 const FILES_AT_MOST = 5;
 const FILE_BYTES = 20 * 1024 * 1024;
 const TRY_AGAIN_MS = 2_500;
 const TRIES = 12;
+const STILL_MS = 20_000;
+const SHOWN = 100; // characters of the name of what is refused
 
 const kit = document.getElementById("file-row");
 const listOf = (form) => form.querySelector(form.classList.contains("private-mode") ? ".private-files" : ".public-files");
@@ -24,9 +26,11 @@ function addFiles(form, files) {
   form.elements.body.focus();
 }
 
+const shortened = (name) => (name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name);
+
 function refuse(list, words, file, row) {
   const refused = document.getElementById("file-refused").content.cloneNode(true).firstElementChild;
-  refused.querySelector(".file-words").textContent = words.replace("{file}", file.name);
+  refused.querySelector(".file-words").textContent = words.replace("{file}", () => shortened(file.name.replace(/\p{C}/gu, "")));
   put(list, row, refused);
 }
 
@@ -40,7 +44,9 @@ function keepingPlace(list, change) {
 
 function put(list, row, fresh) {
   keepingPlace(list, () => (row ? row.replaceWith(fresh) : list.append(fresh)));
+  fresh.scrollIntoView({ block: "nearest" });
   if (fresh.classList.contains("refused")) list.sending = false; // whoever waits for it wants to know first
+  remember(list);
 }
 
 function sizeWords(bytes) {
@@ -100,13 +106,13 @@ document.addEventListener("click", ({ target }) => {
   if (button.dataset.removeFile) fetch(button.dataset.removeFile, { method: "DELETE", headers: headers() }).catch(() => {});
   const list = row.parentElement;
   keepingPlace(list, () => row.remove());
+  remember(list);
   settled(list);
   form.elements.body.focus();
 });
 
 // ---- with the message ------------------------------------------------------------------------------------------------
 
-const sentRows = new Map(); // should the message be refused, they come back
 const hasFiles = (form) => ready(listOf(form)).length > 0;
 
 // Still uploading: what was pressed happens as soon as all files are there.
@@ -122,15 +128,41 @@ function takeFiles(form) {
   if (!rows.length) return {};
   const files = rows.map((row) => row.dataset.ticket).join(" ");
   const names = rows.map((row) => row.querySelector(".file-name").textContent).join(", ");
-  sentRows.set(list.dataset.files + files, [list, rows]);
   keepingPlace(list, () => rows.forEach((row) => row.remove()));
+  remember(list);
   return { files, names, filesOf: list.dataset.files };
 }
 
+// The message was refused: those that are still there can go with the next.
 document.addEventListener("outbox:refused", ({ detail }) => {
-  const [list, rows] = sentRows.get(detail.filesOf + detail.files) ?? [];
-  list?.append(...rows);
+  const list = all(".files").find((each) => each.dataset.files === detail.filesOf);
+  if (list) bringBack(list, detail.files);
 });
+
+// ---- what was added and not sent survives a reload: the page keeps the numbers, the server says which are there -------
+
+const tickets = (list) => ready(list).map((row) => row.dataset.ticket);
+const remember = (list) => keepFiles(list, [...new Set([...tickets(list), ...(list.awaited ?? [])])].join(" "));
+
+async function bringBack(list, numbers, n = 1) {
+  if (!numbers) return;
+  list.awaited = [...new Set([...(list.awaited ?? []), ...numbers.split(" ")])];
+  remember(list);
+  const asked = `${list.dataset.files}?${new URLSearchParams({ ids: list.awaited.join(" ") })}`;
+  const answer = await fetch(asked, { headers: headers() }).catch(() => null);
+  if ((!answer || answer.status >= 500 || answer.status === 401) && n < TRIES) return setTimeout(bringBack, TRY_AGAIN_MS, list, numbers, n + 1);
+  const fragment = document.createElement("template");
+  if (answer?.ok) fragment.innerHTML = await answer.text();
+  list.awaited = null;
+  const fresh = [...fragment.content.children].filter((row) => !tickets(list).includes(row.dataset.ticket));
+  keepingPlace(list, () => list.prepend(...fresh));
+  remember(list);
+}
+
+// Who uploads is there, however long it takes; whatever stands between us and the server may keep that to itself.
+setInterval(() => {
+  if (all(".files").some((list) => coming(list).length)) document.dispatchEvent(new Event("files:coming"));
+}, STILL_MS);
 
 // ---- button, drop, paste ---------------------------------------------------------------------------------------------
 

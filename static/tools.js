@@ -19,6 +19,7 @@ function closeTool(panel, focus = true) {
   if (!panel.firstElementChild) return;
   panel.replaceChildren();
   panel.slash = false;
+  barOfTool(panel)?.elements.body.removeAttribute("aria-activedescendant");
   for (const button of all(`[aria-controls="${panel.id}"]`)) button.setAttribute("aria-expanded", "false");
   if (focus) barOfTool(panel).elements.body.focus();
 }

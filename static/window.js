@@ -73,12 +73,13 @@ async function begin() {
 }
 
 function restore() {
-  const { draft, ...rest } = record.kept;
+  const { draft, files, ...rest } = record.kept;
   if (draft && !bar.elements.body.value) {
     bar.elements.body.value = draft;
     changed(bar);
   }
   for (const [name, item] of Object.entries(rest)) if (name.startsWith("out.") && item) outbox.restore(item);
+  bringBack(bar.querySelector(".files"), files);
   const form = document.getElementById("form");
   for (const [name, value] of Object.entries((form && ownForm()) || {})) if (form.elements[name]) form.elements[name].value = value;
 }
@@ -96,6 +97,9 @@ textBars({
   keep: (form, text) => keep("draft", text),
 });
 document.addEventListener("outbox:refused", ({ detail }) => { putBack(bar, detail.body); keep("draft", bar.elements.body.value); });
+
+const keepFiles = (list, numbers) => keep("files", numbers);
+document.addEventListener("files:coming", () => fetch("/chat/here", { method: "POST", headers: headers() }).catch(() => {}));
 
 watchLine({ beat: "/chat/beat", headers, changed: lineChanged });
 

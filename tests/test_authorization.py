@@ -40,6 +40,7 @@ POST   /chat/typing                                401     204      204   401   
 POST   /chat/read                                  401     204      204   401   401        401   401
 POST   /chat/beat                                  401     204      404   401   401        401   401
 POST   /chat/files                                 401     400      400   401   401        401   401
+GET    /chat/files                                 401     200      200   401   401        401   401
 GET    /chat/files/{file:int}                      401     404      404   401   401        401   401
 DELETE /chat/files/{file:int}                      401     204      204   401   401        401   401
 GET    /console                                    200     200      200   200   200        200   403
@@ -54,9 +55,11 @@ POST   /chats/{chat:int}/offers                    401     401      401   200   
 POST   /chats/{chat:int}/private-messages          401     401      401   200   404        404   403
 GET    /chats/{chat:int}/presets                   401     401      401   200   404        404   403
 POST   /chats/{chat:int}/files                     401     401      401   400   404        404   403
+GET    /chats/{chat:int}/files                     401     401      401   200   404        404   403
 GET    /chats/{chat:int}/files/{file:int}          401     401      401   404   404        404   403
 DELETE /chats/{chat:int}/files/{file:int}          401     401      401   204   404        404   403
 POST   /chats/{chat:int}/private-files             401     401      401   400   404        404   403
+GET    /chats/{chat:int}/private-files             401     401      401   200   404        404   403
 GET    /chats/{chat:int}/private-files/{file:int}  401     401      401   404   404        404   403
 DELETE /chats/{chat:int}/private-files/{file:int}  401     401      401   204   404        404   403
 GET    /chats/{chat:int}/invite                    401     401      401   200   404        404   403

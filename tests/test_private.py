@@ -1,13 +1,11 @@
 """Private messages: colleagues read them, the visitor never receives a byte of them."""
 
-import re
 from typing import Any
 
 from db.tables import PrivateMessage
 from tests.conftest import Desk
-from tests.people import AgentClient, Visitor, new_key
+from tests.people import AgentClient, new_key
 from tests.scenes import connected, live
-from tests.streams import Stream
 
 CANARY = "kanarie-7319"
 
@@ -90,81 +88,3 @@ async def test_a_reload_and_a_dropped_line_bring_each_once(desk: Desk) -> None:
     async with talk.an.stream(last_id=last) as console:
         await console.wait_for("tweede")
         assert "eerste" not in str(console.events)
-
-
-# ---- the proof: what a visitor receives is the same with and without ---------------------------------------
-
-
-async def conversation(desk: Desk, notes: int) -> list[str]:
-    """All that a visitor's client receives of one conversation: answers, headers and all, and its stream."""
-    received: list[str] = []
-    jef = recording(desk.visitor(), received)
-    an = await desk.agent("an", "Loket", ready=True)
-    await jef.open()
-    await jef.press()
-    await jef.start("Mag ik parkeren?")
-    await an.open()
-    await an.accept()
-    await an.open()
-    (chat,) = an.chats
-    await jef.open()
-    async with jef.stream() as window:
-        await window.wait_for("Verbonden met")
-        for turn in range(5):
-            for number in range(notes // 10):
-                await whisper(an, chat, f"{CANARY} {turn} {number}")
-            await an.say(chat, f"Antwoord {turn}")
-            await window.wait_for(f"Antwoord {turn}")
-            await jef.say(f"Vraag {turn}")
-            await window.wait_for(f"Vraag {turn}")
-            for number in range(notes // 10):
-                await whisper(an, chat, f"{CANARY} na {turn} {number}")
-        await jef.get("/chat")
-        await an.end(chat)
-        await window.wait_for("Gesprek beëindigd door An")
-        await whisper(an, chat, CANARY)
-        received += stream_of(window)
-    await jef.get("/chat")
-    return received
-
-
-def recording(visitor: Visitor, received: list[str]) -> Visitor:
-    async def keep(answer: Any) -> None:
-        if answer.headers.get("content-type", "").startswith("text/event-stream"):
-            return
-        await answer.aread()
-        headers = sorted(f"{name}: {value}" for name, value in answer.headers.items() if name != "date")
-        received.append(f"{answer.request.method} {answer.status_code} {headers}\n{answer.text}")
-
-    visitor.client.event_hooks["response"].append(keep)
-    return visitor
-
-
-def stream_of(window: Stream) -> list[str]:
-    """Its messages one after another: how they were bundled is a matter of moments."""
-    return ["".join(f"{event.name} {event.data}" for event in window.events if event.name == "message")]
-
-
-def anonymous(received: list[str]) -> str:
-    """Keys, tokens, ids and times by the order of their first appearance."""
-    seen: dict[str, str] = {}
-    text = "\n".join(received)
-    unlike = r"[0-9a-f]{32}|m-step-\d+|\d{4}-\d\d-\d\dT[\d:.]+\+00:00|\b\d\d:\d\d\b|content-length: \d+"
-    return re.sub(unlike, lambda found: seen.setdefault(found[0], f"#{len(seen)}"), text)
-
-
-async def test_a_visitor_receives_the_same_with_and_without_private_messages(
-    example_database: str, databases: Any, engine: str, clock: Any, tmp_path: Any
-) -> None:
-    from tests.conftest import serving
-
-    async with serving(example_database, tmp_path) as desk:
-        without = await conversation(desk, notes=0)
-    again = await databases.make(engine, "example")
-    clock.start_at("2026-03-11T10:00:00+01:00")
-    async with serving(again, tmp_path) as desk:
-        with_notes = await conversation(desk, notes=50)
-        assert await PrivateMessage.count() == 51, "the premise: they were written"
-    await databases.drop(again)
-    assert CANARY not in "".join(with_notes)
-    assert anonymous(with_notes) == anonymous(without)

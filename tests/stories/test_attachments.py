@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.stories.conftest import AgentPage, Browsers, VisitorPage
+from tests.stories.conftest import AgentPage, Browsers, Server, VisitorPage
+from tests.stories.test_keyboard import tab_to
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 PHONE = {"width": 390, "height": 844}
@@ -186,3 +188,110 @@ def test_a_private_file_stays_with_the_agents(browsers: Browsers) -> None:
     expect(jef.thread.get_by_role("button", name="openbaar.txt")).to_be_visible()
     assert "geheim.txt" not in jef.page.content()
     browsers.check("sent")
+
+
+def test_with_the_keyboard_alone(browsers: Browsers) -> None:
+    an = browsers.agent("an", "Loket")
+    jef = talking(browsers, an)
+    keys = jef.page.keyboard
+    expect(jef.text_bar).to_be_focused()
+    keys.type("Hierbij mijn brief")
+    for name, content in (("brief.pdf", PDF), ("kwaad.exe", b"MZ\x90\x00"), ("foto.png", photo())):
+        tab_to(jef.page, jef.window.get_by_role("button", name="Bijlage toevoegen"), "Shift+Tab")
+        with jef.page.expect_file_chooser() as chooser:
+            keys.press("Enter")
+        chooser.value.set_files({"name": name, "mimeType": "", "buffer": content})
+        expect(jef.text_bar).to_be_focused()
+        expect(jef.window.locator(".file-row", has_text=name)).to_be_visible()
+    expect(jef.window.locator(".file-row.ready")).to_have_count(2)
+    tab_to(jef.page, jef.window.get_by_role("button", name="Bestand verwijderen brief.pdf"), "Shift+Tab")
+    keys.press("Enter")
+    expect(jef.window.locator(".file-row.ready")).to_have_count(1)
+    expect(jef.text_bar).to_be_focused()
+    expect(jef.text_bar).to_have_value("Hierbij mijn brief")
+    keys.press("Enter")
+    expect(an.pane.get_by_role("link", name="foto.png")).to_be_visible()
+    tab_to(an.page, an.pane.get_by_role("link", name="foto.png"), "Shift+Tab")
+    with an.page.expect_download() as download:
+        an.page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "foto.png"
+
+
+def test_what_was_added_survives_a_reload(browsers: Browsers) -> None:
+    an = browsers.agent("an", "Loket")
+    jef = talking(browsers, an, "/demo")
+    choose(jef.window.locator("#textbar"), ("brief.pdf", PDF), ("foto.png", photo()))
+    expect(jef.window.locator(".file-row.ready")).to_have_count(2)
+    jef.text_bar.fill("Nog niet verstuurd")
+    jef.page.reload()
+    rows = jef.window.locator(".file-row.ready")
+    expect(rows).to_have_count(2)
+    expect(jef.text_bar).to_have_value("Nog niet verstuurd")
+    browsers.check("reloaded")
+    jef.window.get_by_role("button", name="Bestand verwijderen foto.png").click()
+    expect(rows).to_have_count(1)
+    jef.page.goto("/demo/2")  # the next page of the site
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("brief.pdf")
+    jef.text_bar.press("Enter")
+    jef.sees("Nog niet verstuurd")
+    expect(an.pane.get_by_role("link", name="brief.pdf")).to_be_visible()
+    jef.page.reload()
+    jef.sees("Nog niet verstuurd")
+    expect(rows).to_have_count(0)
+    expect(an.pane.locator(".attachment")).to_have_count(1)
+
+
+def test_a_refused_message_gives_its_files_back(browsers: Browsers, server: Server) -> None:
+    an = browsers.agent("an", "Loket")
+    jef = talking(browsers, an)
+    choose(jef.window.locator("#textbar"), ("weg.txt", b"weg"), ("blijft.txt", b"blijft"))
+    expect(jef.window.locator(".file-row.ready")).to_have_count(2)
+    server.sql("DELETE FROM attachment WHERE name = ?", "weg.txt")  # a day has passed
+    jef.say("Met twee bestanden")
+    expect(jef.window.locator("#refused")).to_contain_text("Een bestand is er niet meer.")
+    expect(jef.text_bar).to_have_value("Met twee bestanden")
+    expect(jef.window.locator(".file-row.ready")).to_have_count(1)
+    expect(jef.window.locator(".file-row.ready")).to_contain_text("blijft.txt")
+    browsers.check("refused")
+    jef.text_bar.press("Enter")
+    expect(an.pane.get_by_role("link", name="blijft.txt")).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_long_and_strange_names_fit(browsers: Browsers, dark: bool) -> None:
+    look: Any = {"color_scheme": "dark" if dark else "light"}
+    an = browsers.agent("an", "Loket", **look)
+    jef = talking(browsers, an, viewport=PHONE, **look)
+    long = "Aanvraag bewonerskaart en parkeervergunning voor de hele familie Peeters-Vandenbroucke " * 2
+    names = (
+        f"{long}.pdf",
+        "aaaaaaaaaa" * 18 + ".pdf",
+        "مرحبا بالعالم.pdf",
+        "a\u202efdp.exe",
+        "<b>vet</b>.pdf",
+    )
+    choose(jef.window.locator("#textbar"), *[(name, PDF) for name in names])
+    expect(jef.window.locator(".file-row.ready")).to_have_count(5)
+    choose(jef.window.locator("#textbar"), (f"{long}{long}.exe", b"MZ\x90\x00"))
+    expect(jef.window.locator(".file-row.refused")).to_have_count(1)
+    browsers.check("added")
+    assert no_wider(jef.page)
+    jef.say("Vijf bestanden en een foto volgt")
+    choose(jef.window.locator("#textbar"), (f"{long}.png", photo((1200, 500))))
+    expect(jef.window.locator(".file-row.ready")).to_have_count(1)
+    jef.text_bar.press("Enter")
+    expect(an.pane.locator(".attachment")).to_have_count(6)
+    expect(jef.thread.locator(".attachment")).to_have_count(6)
+    for file in ((f"{long}.pdf", PDF), ("foto.png", photo())):
+        choose(an.pane.locator("form.textbar"), file)
+    expect(an.pane.locator(".file-row.ready")).to_have_count(2)
+    browsers.check("sent")
+    an.page.keyboard.press("Enter")
+    expect(jef.thread.locator(".attachment")).to_have_count(8)
+    assert no_wider(jef.page)
+    assert no_wider(an.page)
+
+
+def no_wider(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
