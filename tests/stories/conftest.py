@@ -67,6 +67,7 @@ TRACES += (
     "invite",
     "chat",
 )
+TRACES += ("shown_token", "identity")
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
