@@ -30,7 +30,7 @@ localStorage["balie.key"] = {token, ended, open, kept}, until a week after the c
 :host{all:initial!important;display:block!important;direction:ltr!important;color-scheme:light dark!important;
 --paper:#fff;--ink:#1b2430;--green:#1a7f3c;--blue:#0b5cad}
 button,iframe{box-sizing:border-box;position:fixed;z-index:2147483647;right:max(16px,env(safe-area-inset-right));bottom:max(16px,env(safe-area-inset-bottom));box-shadow:0 2px 12px #0005}
-button{display:flex;align-items:center;gap:10px;max-width:calc(100vw - 32px);min-height:48px;padding:10px 18px;border:2px solid var(--paper);border-radius:24px;background:var(--ink);color:var(--paper);font:600 15px/1.35 system-ui,Arial,sans-serif;text-align:start;cursor:pointer}
+button{display:flex;align-items:center;gap:10px;max-width:calc(100vw - 32px);min-height:48px;padding:10px 18px;border:2px solid var(--paper);border-radius:24px;background:var(--ink);color:var(--paper);font:600 15px/1.35 "Segoe UI",-apple-system,Roboto,Arial,sans-serif;text-align:start;cursor:pointer}
 button:hover{text-decoration:underline}
 button:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
 .green{background:var(--green)}
