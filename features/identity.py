@@ -288,14 +288,11 @@ def variables_in(said: dict[str, Any]) -> dict[str, str]:
     for label, value in given.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
-        shown = line({"a label in vars": label}, "a label in vars", LABEL_LENGTH)
         try:
+            shown = line({"label": label}, "label", LABEL_LENGTH)
             found[shown] = line({"value": value}, "value", VALUE_LENGTH)
-        except BadToken:
-            raise BadToken(
-                "vars",
-                f"{quoted(label)} in vars has to be a text or number of at most {VALUE_LENGTH} characters.",
-            ) from None
+        except BadToken as bad:
+            raise BadToken("vars", f"In vars, at {quoted(label)}: {bad.text}") from None
     return {label: value for label, value in found.items() if label and value}
 
 
