@@ -174,6 +174,18 @@ class Widget(Table, tablename="widget"):
     documents = Boolean(default=True)  # docx and odt may be added to messages
 
 
+class SigningKey(Table, tablename="signing_key"):
+    """With which a host page signs who its visitor is."""
+
+    id: Serial
+    widget = ForeignKey(references=Widget, null=False, on_delete=CASCADE)
+    kid = Text()  # the name by which a token may choose it
+    algorithm = Text()  # the only one that counts with this key: HS256, ES256 or RS256
+    material = Text(secret=True)  # HS256: the shared secret; else the public key, as PEM
+    created_at = Timestamptz(default=now)
+    revoked_at: Timestamptz = Timestamptz(null=True, default=None)
+
+
 class Subject(Table, tablename="subject"):
     """What a visitor can choose in the form; it decides the queue. Without a form the first one counts."""
 
@@ -194,6 +206,30 @@ class Visitor(Table, tablename="visitor"):
     widget = ForeignKey(references=Widget, null=False, on_delete=RESTRICT)
     token_hash = Text(unique=True, secret=True)
     created_at = Timestamptz(default=now)
+
+
+class Identity(Table, tablename="identity"):
+    """Who a visitor is, as a signed token of the host page says. What is empty was not said."""
+
+    id: Serial
+    visitor = ForeignKey(references=Visitor, null=False, unique=True, on_delete=CASCADE)
+    widget = ForeignKey(references=Widget, null=False, on_delete=RESTRICT)
+    sub = Text()  # the host's own id of this person: the same person at this widget has the same
+    name = Text(default="")
+    email = Text(default="")
+    variables: JSON = JSON(default="{}")  # whatever else it vouches for, by label
+    site = Text(default="")  # who vouched, as it was called then
+    verified_at = Timestamptz(default=now)
+
+
+class ShownToken(Table, tablename="shown_token"):
+    """A signed token counts only for the visitor who showed it first."""
+
+    id: Serial
+    widget = ForeignKey(references=Widget, null=False, on_delete=CASCADE)
+    jti = Text()
+    visitor = ForeignKey(references=Visitor, null=False, on_delete=CASCADE)
+    expires_at = Timestamptz(default=now)
 
 
 class Chat(Table, tablename="chat"):
@@ -223,6 +259,7 @@ class Chat(Table, tablename="chat"):
     subject = ForeignKey(references=Subject, null=True, on_delete=SET_NULL)
     visitor_name = Text(default="")
     visitor_email = Text(default="")
+    case_number = Text(default="")  # as the agents know it
     seq = Integer(default=0)  # of its last public message
     visitor_got_seq = Integer(default=0)  # the last that a page of the visitor has; …
     visitor_read_seq = Integer(default=0)  # … and the last that was in sight there
@@ -481,8 +518,11 @@ TABLES: tuple[type[Table], ...] = (
     AgentProfile,
     Readiness,
     Widget,
+    SigningKey,
     Subject,
     Visitor,
+    Identity,
+    ShownToken,
     Chat,
     Presence,
     Start,

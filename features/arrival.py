@@ -8,8 +8,10 @@ POST  /chat         the form is sent
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +25,10 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Start, Visitor
-from features import hours, messages, routing, visit, widget
+from features import hours, identity, messages, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
+from features.identity import Verified
 from features.visit import Facts
 from features.widget import SubjectFacts, WidgetFacts
 from layouts import Form, _, html, language, swap, template
@@ -51,18 +54,34 @@ class Details(Struct):
     question: str = ""
     key: str = ""  # of the first message
     page: str = ""
+    identity: str = ""  # with the press: the host page's signed token
 
 
 @post("/chat/hold", guards=[visitor], status_code=200)
 async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
+    """What is wrong with the token of the host page is told to its developer; the chat goes on without."""
     caller = visitor_of(request)
     found = await widget_of(caller)
+    bad = None
+    if data.identity:
+        caller = replace(caller, id=await known(caller))
+        bad = await identity.show(found, caller.id or 0, data.identity)
+    answer = await pressed(request, caller, found, data)
+    if bad:
+        told = {"identity:refused": {"code": bad.code, "text": bad.text}}
+        answer.headers["HX-Trigger"] = json.dumps(told)
+    return answer
+
+
+async def pressed(
+    request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, data: Details
+) -> Response[str]:
     if not found.form:
-        return await begin(request, found, data)
+        return await begin(request, caller, found, data)
     visitor_id = await known(caller)
     await hold(request, visitor_id, found, data)
     facts = await visit.facts_of(visitor_id)
-    drawn = [*await visit.screen(facts), *await panel(caller, facts)]
+    drawn = [*await visit.screen(facts), *await panel(replace(caller, id=visitor_id), facts)]
     if facts.state == "none":
         subjects = await widget.subjects(found.id)
         drawn.append(await unavailable(first_green(subjects), subjects))
@@ -84,21 +103,24 @@ async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
 
 @post("/chat", guards=[visitor], status_code=200)
 async def start(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
-    return await begin(request, await widget_of(visitor_of(request)), data)
-
-
-async def begin(request: Request[Any, Any, Any], found: WidgetFacts, details: Details) -> Response[str]:
-    """Start the chat, with the first question in it, or say what keeps it from starting."""
     caller = visitor_of(request)
+    return await begin(request, caller, await widget_of(caller), data)
+
+
+async def begin(
+    request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, details: Details
+) -> Response[str]:
+    """Start the chat, with the first question in it, or say what keeps it from starting."""
     subjects = await widget.subjects(found.id)
-    asked = "subject" in found.form
-    subject = named(subjects, details.subject) if asked else first_green(subjects)
-    if errors := problems_with(details, found.form, subject):
-        return html(swap("#form", ui.form(found, options(subjects), details, errors)), status_code=422)
+    subject = named(subjects, details.subject) if "subject" in found.form else first_green(subjects)
+    person = await identity.of_visitor(caller.id)
+    if errors := problems_with(details, asked(found, person), subject):
+        again = ui.form(found, asked(found, person), options(subjects), details, person, errors)
+        return html(swap("#form", again), status_code=422)
     visitor_id = await known(caller)
     address = keyed("address", address_of(request))
     try:
-        if subject is None or not await started(visitor_id, found, subject, details, address):
+        if subject is None or not await started(visitor_id, found, subject, details, person, address):
             return await refused(caller, found, await unavailable(subject, subjects), 409)
     except TooMany:
         return await refused(caller, found, swap("#place", ui.no_place("many")), 429)
@@ -113,16 +135,22 @@ async def refused(caller: Caller, found: WidgetFacts, words: Markup, status_code
 
 
 async def started(
-    visitor_id: int, found: WidgetFacts, subject: SubjectFacts, details: Details, address: str
+    visitor_id: int,
+    found: WidgetFacts,
+    subject: SubjectFacts,
+    details: Details,
+    person: Verified | None,
+    address: str,
 ) -> bool:
-    name = line(details.name)[:NAME_LENGTH]
+    """What the host page has vouched for goes before whatever was typed."""
+    name = (person and person.name) or line(details.name)[:NAME_LENGTH]
     async with db.transaction():
         chat = await routing.start(
             visitor_id,
             found.id,
             subject.queue,
             name=name,
-            email=line(details.email),
+            email=(person and person.email) or line(details.email),
             subject_id=subject.id,
             language=language.get(),
             page_url=line(details.page)[:URL_LENGTH],
@@ -224,6 +252,11 @@ def first_green(subjects: list[SubjectFacts]) -> SubjectFacts | None:
     return next((subject for subject in subjects if subject.green), subjects[0] if subjects else None)
 
 
+def asked(found: WidgetFacts, person: Verified | None) -> list[str]:
+    """The fields of the form, without what the host page has answered."""
+    return [field for field in found.form if not person or field not in person.given]
+
+
 def problems_with(details: Details, form: list[str], subject: SubjectFacts | None) -> dict[str, str]:
     errors = {}
     if "name" in form and not line(details.name):
@@ -251,8 +284,9 @@ async def panel(caller: Caller, facts: Facts) -> list[Markup]:
     subjects = await widget.subjects(found.id)
     if not found.form:
         return [swap("#panel", ui.start_panel(found, any(each.green for each in subjects)), "outerHTML")]
-    chosen = Details(subject=str(facts.subject or ""))
-    return [swap("#panel", ui.panel(found, options(subjects), chosen), "outerHTML")]
+    chosen, person = Details(subject=str(facts.subject or "")), await identity.of_visitor(caller.id)
+    drawn = ui.panel(found, asked(found, person), options(subjects), chosen, person)
+    return [swap("#panel", drawn, "outerHTML")]
 
 
 async def place(caller: Caller, facts: Facts) -> list[Markup]:
@@ -273,13 +307,13 @@ routes = [press, renew, start]
 tasks = [forgetter]
 
 ui = template("""
-{% from "components.html" import button, field, notice, select_field, textarea_field %}
+{% from "components.html" import button, field, icon, notice, select_field, textarea_field %}
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
 
-{% macro panel(widget, subjects, details) %}
+{% macro panel(widget, asked, subjects, details, person) %}
 <div id="panel">
-  {{ form(widget, subjects, details) }}
+  {{ form(widget, asked, subjects, details, person) }}
 </div>
 {% endmacro %}
 
@@ -302,18 +336,19 @@ ui = template("""
 {% endif %}
 {% endmacro %}
 
-{% macro form(widget, subjects, details, errors={}) %}
+{% macro form(widget, asked, subjects, details, person, errors={}) %}
 <form id="form" class="window-form stack" method="dialog" novalidate>
-  {% if "name" in widget.form %}
+  {% if person and person.given %}{{ known_as(person) }}{% endif %}
+  {% if "name" in asked %}
   {{ field(_("Name"), "name", details.name, errors, autocomplete="name", required=true) }}
   {% endif %}
-  {% if "email" in widget.form %}
+  {% if "email" in asked %}
   {{ field(_("E-mail"), "email", details.email, errors, type="email", autocomplete="email", required=false) }}
   {% endif %}
-  {% if "subject" in widget.form %}
+  {% if "subject" in asked %}
   {{ select_field(_("Subject"), "subject", subjects, details.subject, errors, required=true) }}
   {% endif %}
-  {% if "question" in widget.form %}
+  {% if "question" in asked %}
   {{ textarea_field(_("Your question"), "question", details.question, errors, required=true) }}
   {% endif %}
   {{ privacy(widget) }}
@@ -321,6 +356,12 @@ ui = template("""
   {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
 </form>
+{% endmacro %}
+
+{# What the host page has said, and need not be asked. #}
+{% macro known_as(person) %}
+<p class="known-as">{{ icon("lock") }}<span>{{ _("Passed on by %(site)s:", site=person.site) }}
+  <span translate="no">{{ person.name or person.email }}{% if person.name and person.email %}, {{ person.email }}{% endif %}</span></span></p>
 {% endmacro %}
 
 {% macro held() %}<div id="place" role="status"></div>{% endmacro %}

@@ -21,7 +21,7 @@ from markupsafe import Markup
 import db
 from db.clock import now
 from db.tables import Attachment, Chat, Message
-from features import files, messages, visit
+from features import files, identity, messages, visit
 from features.access import agent_of, may, visitor, visitor_of
 from features.messages import Line, Told
 from features.participations import taking_part
@@ -116,7 +116,7 @@ async def is_shown(file: files.Row, visitor: int) -> bool:
 
 @get("/chats/{chat:int}/files/{file:int}", guards=[may("chat")])
 async def fetch_as_agent(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
-    await taking_part(agent_of(request), chat, or_did=True)
+    await identity.reading(agent_of(request), chat)
     sent = Attachment.select().where(Attachment.id == file).where(Attachment.chat == chat)
     return files.download(await sent.where(Attachment.seq.is_not_null()).first())
 

@@ -274,7 +274,7 @@ ui = template("""
 {% import "requests" as requests %}
 
 {% macro page(desk, person, standing, lines, chats, threads, request, cursor, now, kit) %}
-{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "files.js", "console.js", "tools.js"], person.csrf) %}
+{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "files.js", "console.js", "tools.js", "details.js"], person.csrf) %}
 <a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
 <header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}">
   <h1 class="wordmark">{{ icon("messages-square") }}Balie</h1>

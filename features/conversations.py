@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 import db
 from db.tables import Agent, Message, Participation
-from features import attachments, invites, live, messages, routing
+from features import attachments, details, invites, live, messages, routing
 from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.messages import Line, MessageChanged, MessagePosted
@@ -61,6 +61,8 @@ class Conversation:
     unread: int
     agents: tuple[str, ...]
     invite: invites.Invitation | None
+    case_number: str
+    person: details.Person
 
     @property
     def can_leave(self) -> bool:
@@ -98,6 +100,7 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
             join.unanswered_since_at.as_alias("unanswered_since"),
             join.visitor_gone_at.as_alias("visitor_gone_at"),
             join.visitor_here.as_alias("visitor_here"),
+            join.case_number.as_alias("case_number"),
             through.read_seq,
             join.visitor_got_seq.as_alias("visitor_got_seq"),
             join.visitor_read_seq.as_alias("visitor_read_seq"),
@@ -112,12 +115,14 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
     ids = list(latest)
     unread, agents = await unread_in(ids, latest), await agents_in(ids)
     invited = await invites.invitations_in(ids, agent)
+    people = await details.people_in(ids)
     return [
         Conversation(
             **{**row, "subject": json.loads(row["subject"] or "{}")},
             unread=unread.get(id, 0),
             agents=tuple(agents.get(id, ())),
             invite=invited.get(id) if row["state"] != "ended" else None,
+            person=people.get(id, details.Person()),
         )
         for id, row in latest.items()
     ]
@@ -251,7 +256,7 @@ async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged) -> Marku
     found = await conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
-    regions = {"head": ui.head, "details": ui.details, "closed": ui.closed}
+    regions = {"head": ui.head, "details": details.ui.panel, "closed": ui.closed}
     drawn = (swap(f"#{name}-{event.chat}", macro(found[0])) for name, macro in regions.items())
     return Markup("").join(drawn) + swap(
         f"#invite-{event.chat}", invites.ui.strip(event.chat, found[0].invite)
@@ -301,7 +306,8 @@ async def redraw_colleague_typing(viewer: Any, event: AgentTyped) -> Markup | No
 routes = [say, typing, read, ask_ending, end, leave, close_tab]
 
 ui = template("""
-{% from "components.html" import badge, button, fact, icon, icon_button, notice, status %}
+{% from "components.html" import badge, button, icon, icon_button, notice, status %}
+{% import "details" as details %}
 {% import "files" as files %}
 {% import "invites" as invites %}
 {% import "marks" as marks %}
@@ -341,7 +347,7 @@ ui = template("""
     {{ textbar(chat) }}
     {{ closed(chat) }}
   </div>
-  {{ details(chat) }}
+  {{ details.panel(chat) }}
 </section>
 {% endmacro %}
 
@@ -406,22 +412,6 @@ ui = template("""
   {{ button(_("Close tab"), "secondary", "x", attrs={"hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
   {% endif %}
 </div>
-{% endmacro %}
-
-{% macro details(chat) %}
-<aside class="details" id="details-{{ chat.id }}" aria-labelledby="details-title-{{ chat.id }}" tabindex="0">
-  <h3 id="details-title-{{ chat.id }}">{{ _("Chat details") }}</h3>
-  <dl class="facts aside">
-    {{ fact(_("Name"), chat.visitor or _("No name given"), name=true) }}
-    {% if chat.email %}{{ fact(_("E-mail"), chat.email, name=true) }}{% endif %}
-    {% if chat.subject %}{{ fact(_("Subject"), chat.subject.get(language()) or chat.subject.values() | first) }}{% endif %}
-    {{ fact(_("Queue"), chat.queue, name=true) }}
-    {{ fact(_("Language"), chat.language | language_name) }}
-    {% if chat.page %}{{ fact(_("Page"), chat.page_path, name=true) }}{% endif %}
-    <div><dt>{{ _("Waited") }}</dt><dd><span class="timer" data-since="{{ chat.asked_at.isoformat() }}" data-to="{{ chat.joined_at.isoformat() }}"></span></dd></div>
-    {% if chat.agents %}{{ fact(_("Present"), chat.agents | join(", "), name=true) }}{% endif %}
-  </dl>
-</aside>
 {% endmacro %}
 
 {% macro typing(chat, name="") %}

@@ -1,37 +1,105 @@
 """Demo: two pages of a site that is not ours, an e-loket with the button on it. Only in `balie demo`.
 
-    GET /demo     a form, as a town has them
-    GET /demo/2   its next page: a chat goes on from page to page
+    GET /demo          a form, as a town has them
+    GET /demo/2        its next page: a chat goes on from page to page
+    GET /demo/token    who is signed in there, signed for the chat
 
-Their texts are in Dutch alone, as such a site's would be. Nothing that is filled in is sent: no field has
-a name.
+With ?citizen=lien somebody is signed in at that site. The key it signs with is made at the first start. The
+texts are in Dutch alone, as such a site's would be. Nothing that is filled in is sent: no field has a name.
 """
 
+import secrets
+from datetime import timedelta
 from typing import Any
 
-from litestar import Response, get
+import jwt
+from litestar import MediaType, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromQuery
 
-from features import desk
+import db
+from db.clock import now
+from db.settings import settings
+from db.tables import SigningKey
+from features import desk, identity, widget
 from features.access import public
 from layouts import html, template
 
 WIDGET = "voorbeeld"
+KID = "voorbeeldsite"
+TOKEN_MINUTES = 5
+
+# What the site knows of those who sign in there.
+CITIZENS: dict[str, dict[str, Any]] = {
+    "lien": {
+        "sub": "burger-1207",
+        "name": "Lien Janssens",
+        "email": "lien@voorbeeld.be",
+        "vars": {"Klantnummer": "VB-1207", "Adres": "Kerkstraat 12, 9999 Voorbeeld"},
+    },
+    "karim": {
+        "sub": "burger-0311",
+        "name": "Karim Benali",
+        "email": "karim@voorbeeld.be",
+        "vars": {"Klantnummer": "VB-0311", "Adres": "Vaartkant 3, 9999 Voorbeeld"},
+    },
+}
 
 
 @get("/demo", guards=[public])
-async def form() -> Response[Any]:
-    return html(ui.form_page(desk.facts.name, WIDGET))
+async def form(citizen: FromQuery[str] = "") -> Response[Any]:
+    return html(ui.form_page(desk.facts.name, WIDGET, *signed_in(citizen)))
 
 
 @get("/demo/2", guards=[public])
-async def review() -> Response[Any]:
-    return html(ui.review_page(desk.facts.name, WIDGET))
+async def review(citizen: FromQuery[str] = "") -> Response[Any]:
+    return html(ui.review_page(desk.facts.name, WIDGET, *signed_in(citizen)))
 
 
-routes = [form, review]
+def signed_in(citizen: str) -> tuple[str, str]:
+    """Its handle and its name; empty: nobody is."""
+    return (citizen, CITIZENS[citizen]["name"]) if citizen in CITIZENS else ("", "")
+
+
+@get("/demo/token", guards=[public])
+async def token(citizen: FromQuery[str] = "") -> Response[str]:
+    """What the server of such a site does, whatever it is written in."""
+    if citizen not in CITIZENS:
+        raise NotFoundException
+    key = SigningKey.select(SigningKey.material).where(SigningKey.kid == KID)
+    row = await key.where(SigningKey.widget.key == WIDGET).first()
+    if row is None:
+        raise NotFoundException
+    said = {
+        "iss": WIDGET,
+        "aud": settings.url,
+        "exp": int((now() + timedelta(minutes=TOKEN_MINUTES)).timestamp()),
+        "jti": secrets.token_urlsafe(16),
+        **CITIZENS[citizen],
+    }
+    signed = jwt.encode(said, row["material"], algorithm="HS256", headers={"kid": KID})
+    return Response(signed, media_type=MediaType.TEXT)
+
+
+async def make_key() -> None:
+    """At the first start, and never the same."""
+    found = await widget.widget_by_key(WIDGET)
+    if found is None:
+        return
+    async with db.transaction():
+        await db.lock("first start")
+        if not await SigningKey.exists().where(SigningKey.widget == found.id).where(SigningKey.kid == KID):
+            await identity.add_key(found.id, KID, "HS256", secrets.token_urlsafe(48))
+
+
+routes = [form, review, token]
+starts = [make_key]
 
 ui = template("""
-{% macro site(town, widget, title, step) %}
+{# The address of one of its pages, for whoever is signed in. #}
+{% macro to(path, citizen) %}{{ path }}{% if citizen %}?citizen={{ citizen }}{% endif %}{% endmacro %}
+
+{% macro site(town, widget, title, step, citizen, name) %}
 <!doctype html>
 <html lang="nl">
   <head>
@@ -41,25 +109,30 @@ ui = template("""
     <link rel="icon" href="{{ asset("icon.svg") }}" type="image/svg+xml">
     <link rel="stylesheet" href="{{ asset("demo.css") }}">
     <script async src="/embed.js" data-widget="{{ widget }}"></script>
+    {% if citizen %}<script defer src="{{ asset("demo.js") }}" data-citizen="{{ citizen }}"></script>{% endif %}
   </head>
   <body>
     <a class="skip" href="#main">Naar de inhoud</a>
     <header class="site-head">
       <div class="wide">
-        <a class="town" href="/demo"><span class="crest" aria-hidden="true"></span>{{ town }}</a>
+        <a class="town" href="{{ to("/demo", citizen) }}"><span class="crest" aria-hidden="true"></span>{{ town }}</a>
         <nav class="site-nav" aria-label="Hoofdnavigatie">
-          <a href="/demo">Wonen</a>
-          <a href="/demo" aria-current="true">Mobiliteit</a>
-          <a href="/demo">Vrije tijd</a>
-          <a href="/demo">Bestuur</a>
+          <a href="{{ to("/demo", citizen) }}">Wonen</a>
+          <a href="{{ to("/demo", citizen) }}" aria-current="true">Mobiliteit</a>
+          <a href="{{ to("/demo", citizen) }}">Vrije tijd</a>
+          <a href="{{ to("/demo", citizen) }}">Bestuur</a>
         </nav>
+        <p class="who">
+          {% if citizen %}Aangemeld als <strong>{{ name }}</strong> <a href="/demo">Afmelden</a>
+          {% else %}<a href="/demo?citizen=lien">Aanmelden</a>{% endif %}
+        </p>
       </div>
     </header>
     <div class="wide">
       <nav class="trail" aria-label="Kruimelpad">
         <ol>
-          <li><a href="/demo">E-loket</a></li>
-          <li><a href="/demo">Parkeren</a></li>
+          <li><a href="{{ to("/demo", citizen) }}">E-loket</a></li>
+          <li><a href="{{ to("/demo", citizen) }}">Parkeren</a></li>
           <li aria-current="page">Bewonersparkeerkaart</li>
         </ol>
       </nav>
@@ -85,8 +158,8 @@ ui = template("""
 </html>
 {% endmacro %}
 
-{% macro form_page(town, widget) %}
-{% call site(town, widget, "Bewonersparkeerkaart aanvragen", 1) %}
+{% macro form_page(town, widget, citizen, name) %}
+{% call site(town, widget, "Bewonersparkeerkaart aanvragen", 1, citizen, name) %}
 <div class="columns">
   <form class="sheet" action="/demo/2" method="get" autocomplete="off">
     <fieldset>
@@ -117,7 +190,7 @@ ui = template("""
       </select>
       {{ field("Ingangsdatum", "from", "", "date", "De kaart is één jaar geldig.") }}
     </fieldset>
-    <div class="go"><button type="submit">Volgende stap</button></div>
+    <div class="go"><button type="submit"{% if citizen %} name="citizen" value="{{ citizen }}"{% endif %}>Volgende stap</button></div>
   </form>
   <aside class="aside" aria-label="Goed om te weten">
     <h2>Goed om te weten</h2>
@@ -140,8 +213,8 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro review_page(town, widget) %}
-{% call site(town, widget, "Uw aanvraag nakijken", 2) %}
+{% macro review_page(town, widget, citizen, name) %}
+{% call site(town, widget, "Uw aanvraag nakijken", 2, citizen, name) %}
 <section class="sheet" aria-labelledby="review">
   <h2 id="review">Uw aanvraag nakijken</h2>
   <dl class="review">
@@ -154,10 +227,10 @@ ui = template("""
   </dl>
   <p class="help">Kijk alles goed na. Na het versturen kan alleen een medewerker de aanvraag nog wijzigen.</p>
   <div class="go">
-    <a class="back" href="/demo">Vorige stap</a>
+    <a class="back" href="{{ to("/demo", citizen) }}">Vorige stap</a>
     <button type="button" disabled>Aanvraag versturen</button>
   </div>
 </section>
 {% endcall %}
 {% endmacro %}
-""")
+""")  # noqa: E501

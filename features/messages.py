@@ -349,7 +349,7 @@ async def told(chat: int) -> list[Told]:
     ]
 
 
-def in_words(told: Told) -> str:
+def in_words(told: Told, side: str = "visitor") -> str:
     """What a person wrote, exactly; what happened, in the language being spoken."""
     if told.withdrawn_at:
         return _("[Message withdrawn at %(time)s]") % {"time": layouts.clock_time(told.withdrawn_at)}
@@ -357,7 +357,7 @@ def in_words(told: Told) -> str:
         return tellers[told.kind](told)
     if told.author != "desk":
         return told.body
-    return " ".join(ui.happened(told, "visitor").unescape().split())
+    return " ".join(ui.happened(told, side).unescape().split())
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:

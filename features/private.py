@@ -24,7 +24,7 @@ from msgspec import Struct
 import db
 from db.clock import now
 from db.tables import Chat, PrivateAttachment, PrivateMessage
-from features import files, live, messages
+from features import files, identity, live, messages
 from features.access import Person, agent_of, may
 from features.links import linked
 from features.messages import Line
@@ -219,7 +219,7 @@ async def take_back(request: Request[Any, Any, Any], chat: FromPath[int], file: 
 
 @get("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat")])
 async def fetch(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
-    await taking_part(agent_of(request), chat, or_did=True)
+    await identity.reading(agent_of(request), chat)
     sent = PrivateAttachment.select().where(PrivateAttachment.id == file)
     sent = sent.where(PrivateAttachment.chat == chat).where(PrivateAttachment.seq.is_not_null())
     return files.download(await sent.first())

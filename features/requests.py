@@ -16,7 +16,7 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from db.tables import Message, Reservation
-from features import invites, live, messages, private, routing
+from features import identity, invites, live, messages, private, routing
 from features.access import agent_of, may
 from features.messages import MessageChanged, MessagePosted
 from features.private import PrivatelyPosted
@@ -42,6 +42,7 @@ class RequestFacts:
     question: str
     invite: invites.Invitation | None
     so_far: Markup
+    verified: identity.Verified | None
 
 
 async def open_request(agent: int) -> RequestFacts | None:
@@ -72,7 +73,9 @@ async def open_request(agent: int) -> RequestFacts | None:
     row["subject"] = json.loads(row["subject"] or "{}")
     row["invite"] = await invites.invitation(row["invite"]) if row["invite"] else None
     so_far = await conversation_so_far(row["chat"]) if row["begun"] else Markup()
-    return RequestFacts(**row, question=await first_question(row["chat"]), so_far=so_far)
+    verified = (await identity.of_chats([row["chat"]])).get(row["chat"])
+    question = await first_question(row["chat"])
+    return RequestFacts(**row, question=question, so_far=so_far, verified=verified)
 
 
 async def conversation_so_far(chat: int) -> Markup:
@@ -130,6 +133,7 @@ routes = [accept, reject]
 
 ui = template("""
 {% from "components.html" import button, countdown, fact, icon, notice %}
+{% import "details" as details %}
 {% import "invites" as invites %}
 
 {% macro tab(request) %}
@@ -147,6 +151,7 @@ ui = template("""
     <div class="request-who">
       <p class="soft">{{ _("New chat request") }}</p>
       <h2 class="request-name" translate="no">{{ request.visitor or _("No name given") }}</h2>
+      {% if request.verified and request.verified.name %}{{ details.vouched(request.verified) }}{% endif %}
     </div>
     {% if request.invite %}{{ invites.invited(request.invite, request.begun) }}{% endif %}
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}

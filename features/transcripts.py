@@ -103,19 +103,19 @@ def is_past(chat: dict[str, Any]) -> bool:
 # ---- what is in it ---------------------------------------------------------------------------------------
 
 
-async def written(chat: dict[str, Any]) -> Transcript:
-    """In the language of the chat and the time zone of the desk."""
+async def written(chat: dict[str, Any], side: str = "visitor", language: str = "") -> Transcript:
+    """In the language of the chat, unless another is asked for, and the time zone of the desk."""
     told = await messages.told(chat["id"])
-    with speaking(chat["language"]):
+    with speaking(language or chat["language"]):
         begun_on, name = layouts.day(chat["started_at"]), _("conversation")
         return Transcript(
-            chat["language"],
+            layouts.language.get(),
             layouts.LANGUAGES[layouts.language.get()].partition("_")[2],
             desk.facts.name,
             _("Conversation of %(day)s") % {"day": begun_on},
             f"{name}-{chat['started_at'].astimezone(layouts.zone):%Y-%m-%d}",
             facts(chat, told),
-            list(entries(told)),
+            list(entries(told, side)),
         )
 
 
@@ -135,13 +135,13 @@ def moment(at: Any) -> str:
     return f"{layouts.day(at)} {layouts.clock_time(at)}"
 
 
-def entries(told: list[Told]) -> Iterator[Entry]:
+def entries(told: list[Told], side: str) -> Iterator[Entry]:
     day = ""
     for each in told:
         if (today := layouts.day(each.at)) != day:
             day = today
             yield Entry("day", day)
-        words, time = messages.in_words(each), layouts.clock_time(each.at)
+        words, time = messages.in_words(each, side), layouts.clock_time(each.at)
         if each.author == "desk":
             yield Entry("event", words, time)
         else:

@@ -88,6 +88,10 @@ def day(moment: datetime) -> str:
     return format_date(moment.astimezone(zone), "full", locale=LANGUAGES[language.get()])
 
 
+def short_day(moment: datetime) -> str:
+    return format_date(moment.astimezone(zone), "medium", locale=LANGUAGES[language.get()])
+
+
 def number(n: int) -> str:
     return format_decimal(n, locale=LANGUAGES[language.get()])
 
@@ -135,6 +139,7 @@ env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-d
 env.filters["all_of"] = all_of
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
+env.filters["short_day"] = short_day
 env.filters["file_size"] = file_size
 env.filters["language_name"] = language_name
 env.globals["language"] = language.get

@@ -1,22 +1,23 @@
 /* Balie's button: <script async src="https://…/embed.js" data-widget="key" data-lang="nl"></script>, data-lang if need be.
+Balie.open(), .close(), .identify(token, or a function that gets one at the press)
 
-The window's frame gets ?lang and #act (press, resume), token, origin, page. Between exact origins it then posts {balie: …}
-  ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info
-and we post hello {kept, visible, focus}, show {focus}, hide; to the info card, green {green}.
+The frame gets ?lang, #act (press, resume), token, origin, page. Between exact origins it posts {balie: …}
+  ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info, warn {text}
+and we hello {kept, visible, focus, jwt}, show {focus}, hide; to the info card, green {green}.
 
-localStorage["balie.key"] = {token, since, ended, open, kept}: from the start of a chat until a week after its end. */
+localStorage["balie.key"] = {token, ended, open, kept}, until a week after the chat. */
 (() => {
   const tag = document.currentScript;
   const key = tag?.dataset.widget;
   if (!key || window.Balie) return;
   const base = new URL("widget/" + encodeURIComponent(key), tag.src);
   const store = "balie." + key;
-  let texts, fallback, info, green, away; // away: 1 = no line, 2 = the frame did not come
+  let texts, fallback, info, green, away; // 1 = no line, 2 = no frame
   let status, timer, pressed, tries = 0;
-  let frame, card, going, token, started, ready, shown, focus, busy, late, unread;
+  let frame, card, going, token, started, ready, shown, focus, busy, late, unread, vouched, identity;
 
   const make = (name, parent, space = "1999/xhtml") => parent.appendChild(document.createElementNS("http://www.w3.org/" + space, name));
-  const host = make("div", document.documentElement); // not in the body: some sites replace theirs
+  const host = make("div", document.documentElement); // some sites replace their body
   const root = host.attachShadow({ mode: "open" });
   const button = make("button", root);
   const svg = make("svg", button, "2000/svg");
@@ -48,10 +49,10 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   button.type = "button";
   button.hidden = true;
   button.onclick = press;
-  svg.ariaHidden = badge.ariaHidden = "true";
+  svg.ariaHidden = badge.ariaHidden = true;
   svg.setAttribute("viewBox", "0 0 24 24");
   said.role = "status";
-  host.popover = "manual"; // the top layer: above everything, whatever the host page transforms
+  host.popover = "manual"; // above all, whatever the host page transforms
   host.showPopover?.();
 
   const ICONS = {
@@ -84,18 +85,17 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     if (frame) frame.className = shown && ready ? "shown" : "";
   }
 
-  // ---- can somebody take a chat? One stream says so, unless the window has its own or nobody looks
+  // ---- the status: a stream, unless the window has its own or nobody looks
 
   function follow() {
-    const needed = !document.hidden && (!frame || card);
-    if (!status === !needed) return draw();
+    if (!status === !(!document.hidden && (!frame || card))) return draw();
     clearTimeout(timer);
     if (status) status = status.close();
     else {
       status = new EventSource(base + "/status");
       status.onmessage = hear;
       status.onerror = lost;
-      timer = setTimeout(lost, 15000);
+      timer = setTimeout(lost, 15e3);
     }
     draw();
   }
@@ -107,7 +107,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     tries = 0;
     if (away < 2) away = 0;
     clearTimeout(timer);
-    timer = setTimeout(lost, 45000); // the server repeats itself every 20 s
+    timer = setTimeout(lost, 45e3); // it is repeated every 20 s
     if (pressed) pressed = busy = away = 0, press();
     else resume();
     if (card) post("green", { green });
@@ -133,12 +133,16 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function press() {
     if (frame) show(1);
-    else if (resume(1)) return;
+    else if (resume(1));
     else if (away) ask();
     else if (!green) inform();
     else {
-      token = Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, 0)).join("");
+      token = crypto.getRandomValues(new Uint32Array(8)).join("-");
       load("press", 1, 1);
+      vouched = Promise.race([
+        (async () => (identity?.call ? identity() : identity))(),
+        new Promise((_, fail) => setTimeout(fail, 4e3, "identify() is late")),
+      ]).catch((text) => verbs.warn({ text }));
     }
   }
 
@@ -164,7 +168,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     frame = make("iframe", root);
     frame.title = texts[language()].title;
     frame.referrerPolicy = "origin";
-    const { origin, pathname } = location; // no query: it may say more than we should know
+    const { origin, pathname } = location; // no query: it may tell
     frame.src = base + (card ? "/info?lang=" : "?lang=") + language() + "#" + new URLSearchParams({ act, token, origin, page: origin + pathname });
     late = setTimeout(() => {
       busy = focus;
@@ -181,7 +185,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   function drop() {
     clearTimeout(late);
     if (frame) frame.remove();
-    frame = card = going = started = ready = shown = busy = unread = 0;
+    frame = card = going = started = ready = shown = busy = unread = vouched = 0;
   }
 
   function leave() {
@@ -197,7 +201,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     save({ open: 1 });
     draw();
     if (focus) frame.focus();
-    post("show", { focus: !!focus });
+    post("show", { focus });
   }
 
   function hide() {
@@ -214,12 +218,14 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   }
 
   const verbs = {
-    ready() {
+    async ready() {
+      const asked = frame, jwt = await vouched;
+      if (asked !== frame) return;
       clearTimeout(late);
       ready = 1;
       going = !card;
       busy = 0;
-      post("hello", { kept: read()?.kept || {}, visible: !!shown, focus: !!focus });
+      post("hello", { kept: read()?.kept, visible: shown, focus, jwt: jwt && "" + jwt });
       if (card) post("green", { green });
       if (shown) show(focus);
       draw();
@@ -227,8 +233,8 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     started() {
       if (started) return;
       started = 1;
-      if (read()?.token !== token) write({ token, since: Date.now() });
-      save({ open: shown ? 1 : 0 });
+      if (read()?.token !== token) write({ token });
+      save({ open: shown });
     },
     ended: () => save({ ended: Date.now(), kept: {} }),
     gone() {
@@ -236,11 +242,11 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
       drop();
       follow();
     },
-    unread(news) {
-      unread = news.count;
+    unread({ count }) {
+      unread = count;
       draw();
     },
-    keep: ({ name, value }) => save({ kept: { ...read()?.kept, [name]: value ?? undefined } }),
+    keep: ({ name, value }) => save({ kept: { ...read()?.kept, [name]: value } }),
     minimise: hide,
     closed: leave,
     forget() {
@@ -252,13 +258,14 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
       ask();
     },
     info: inform,
+    warn: ({ text }) => console.warn("Balie: " + text),
   };
 
   addEventListener("message", ({ source, origin, data }) => {
     if (frame && source === frame.contentWindow && origin === base.origin) verbs[data.balie]?.(data);
   });
 
-  // ---- what outlives the page
+  // ---- storage
 
   function read() {
     try {
@@ -269,8 +276,8 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function write(record) {
     try {
-      if (record) localStorage[store] = JSON.stringify(record);
-      else localStorage.removeItem(store);
+      localStorage[store] = JSON.stringify(record);
+      if (!record) delete localStorage[store];
     } catch {}
   }
 
@@ -285,14 +292,13 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   addEventListener("storage", ({ key }) => {
     if (key && key !== store) return;
-    const record = read();
-    const visible = shown;
-    if (record ? !card && !started && !record.ended && record.token !== token : started) drop(); // another tab was first, or wiped it
+    const record = read(), visible = shown;
+    if (record ? !card && !started && !record.ended && record.token !== token : started) drop(); // another tab did
     resume(visible, 0);
     follow();
   });
 
   addEventListener("visibilitychange", follow);
-  window.Balie = { open: press, close: () => shown && hide() };
+  window.Balie = { open: press, close: () => shown && hide(), identify: (given) => { identity = given; } };
   follow();
 })();

@@ -11,6 +11,7 @@ const host = framed ? asked.get("origin") : "";
 const record = framed ? { kept: {} } : ownRecord();
 let token = framed ? asked.get("token") : record.token;
 let inSight = !framed;
+let identity = ""; // the host page's signed word for who this is, with the press
 let told = ""; // the state that the host page knows
 
 const headers = () => ({ Authorization: `Bearer ${token}`, "X-Widget": here.dataset.key, "X-Language": here.dataset.lang });
@@ -36,7 +37,7 @@ function storageName() {
 function keep(name, value) {
   if (value === null || value === "") delete record.kept[name];
   else record.kept[name] = value;
-  if (framed) tell("keep", { name, value: value || null });
+  if (framed) tell("keep", { name, value: value || undefined });
   else save();
 }
 
@@ -60,7 +61,7 @@ const outbox = new Outbox({ keep });
 
 async function begin() {
   const press = framed && asked.get("act") === "press";
-  const status = await post(press ? "/chat/hold" : "/chat", { page: page() }, press ? "POST" : "GET");
+  const status = await post(press ? "/chat/hold" : "/chat", { page: page(), ...(identity && { identity }) }, press ? "POST" : "GET");
   if (!status || status >= 500) {
     lineChanged(true);
     return setTimeout(begin, 2_500);
@@ -298,7 +299,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function focusWhereItBelongs() {
-  const target = { ended: "#after-title", forming: "#form :is(input, select, textarea)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
+  const target = { ended: "#after-title", forming: "#form :is(input, select, textarea, button)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
   document.querySelector(target)?.focus();
 }
 
@@ -328,11 +329,15 @@ document.addEventListener("htmx:error", downloadLost(true));
 addEventListener("message", ({ source, origin, data }) => {
   if (!framed || source !== parent || origin !== host || !data?.balie) return;
   if (data.balie === "hello") Object.assign(record.kept, data.kept);
+  if (data.balie === "hello" && asked.get("act") === "press") identity = data.jwt || "";
   if (data.balie === "hello") begin();
   inSight = data.balie === "hide" ? false : data.balie === "hello" ? Boolean(data.visible) : data.balie === "show" || inSight;
   if (data.focus) focusWhereItBelongs();
   countUnread();
 });
+
+// Said to the developer of the host page, never to the visitor.
+document.addEventListener("identity:refused", ({ detail }) => tell("warn", { text: detail.text }));
 
 if (framed) {
   document.getElementById("minimise").hidden = false;

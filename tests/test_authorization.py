@@ -20,6 +20,7 @@ TABLE = """
                                                 nobody visitor stranger agent other supervisor admin
 GET    /demo                                       200     200      200   200   200        200   200
 GET    /demo/2                                     200     200      200   200   200        200   200
+GET    /demo/token                                 404     404      404   404   404        404   404
 GET    /health                                     200     200      200   200   200        200   200
 GET    /embed.js                                   200     200      200   200   200        200   200
 GET    /static/{file_path:path}                    200     200      200   200   200        200   200
@@ -66,6 +67,9 @@ GET    /chats/{chat:int}/invite                    401     401      401   200   
 POST   /chats/{chat:int}/invite                    401     401      401   422   404        404   403
 DELETE /chats/{chat:int}/invite                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/messages/{seq:int}/withdrawal 401   401     401   200   404        404   403
+PUT    /chats/{chat:int}/case                      401     401      401   200   404        404   403
+GET    /chats/{chat:int}/text                      401     401      401   200   404        404   403
+GET    /chats/{chat:int}/past                      401     401      401   404   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403

@@ -68,6 +68,7 @@ TRACES += (
     "start",
     "chat",
 )
+TRACES += ("shown_token", "identity")
 TRACES += ("visitor", "readiness", "session", "sign_in_failure")
 
 story_failed = pytest.StashKey[bool]()
