@@ -406,12 +406,12 @@ async def test_what_is_no_token_is_refused(desk: Desk) -> None:
         await refused(desk, junk, "malformed")
     await refused(desk, "x" * 8193, "too_long")
     await refused(desk, "x" * 500_000, "too_long")
-    said: Any
-    for said in ([], "Lien", 7, None):
+    no_claims: tuple[object, ...] = ([], "Lien", 7, None)
+    for said in no_claims:
         token = jws.encode(json.dumps(said).encode(), SECRET, headers={"kid": "site"})
         await refused(desk, token, "malformed")
-    for payload in (b"{", b"[" * 3000, b"\xff", b'{"exp":' + b"9" * 5000 + b"}"):
-        await refused(desk, jws.encode(payload, SECRET, headers={"kid": "site"}), "malformed")
+    for claims in (b"{", b"[" * 3000, b"\xff", b'{"exp":' + b"9" * 5000 + b"}"):
+        await refused(desk, jws.encode(claims, SECRET, headers={"kid": "site"}), "malformed")
     await refused(desk, signed(crit=["x"], x=1), "malformed")
 
 
