@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-from tests.stories.conftest import AgentPage, Browsers, Server, VisitorPage
+from tests.stories.conftest import AgentPage, Browsers, VisitorPage
 from tests.stories.test_whole_chat import talking
 
 BY = "Geverifieerd door E-loket"
@@ -133,7 +133,7 @@ def test_a_case_number_is_saved_as_it_is_typed_and_follows_in_other_windows(brow
     case_number(an).press("Tab")
     expect(details(an).get_by_text("Opgeslagen")).to_be_visible()
     jef.page.close()
-    expect(second.pane.get_by_text("Bezoeker afwezig").first).to_be_visible()
+    expect(second.pane.get_by_text("Bezoeker weg").first).to_be_visible()
     expect(case_number(second)).to_have_value("2026/1")
     expect(case_number(second)).to_be_focused()
     second.page.keyboard.type("18")
@@ -161,9 +161,7 @@ def warned(visitor: VisitorPage) -> list[str]:
     return heard
 
 
-def test_a_bad_token_is_told_to_the_developer_and_the_chat_goes_on(
-    browsers: Browsers, server: Server
-) -> None:
+def test_a_bad_token_is_told_to_the_developer_and_the_chat_goes_on(browsers: Browsers) -> None:
     browsers.agent("an", "Loket")
     tried = {
         "'geen token'": 'Balie: This is not a JWT: "geen token"',
