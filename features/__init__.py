@@ -8,13 +8,14 @@ lines for the terminal.
 from types import ModuleType
 from typing import Any
 
-from db.settings import settings
+import db.settings
 from features import (
     access,
     alerts,
     arrival,
     assets,
     attachments,
+    audit,
     chat,
     console,
     conversations,
@@ -43,6 +44,7 @@ from features import (
     ratings,
     requests,
     routing,
+    settings,
     transcripts,
     visit,
     widget,
@@ -53,6 +55,8 @@ ALL: tuple[ModuleType, ...] = (
     desk,
     mail,
     access,
+    audit,
+    settings,
     assets,
     hours,
     queues,
@@ -89,5 +93,5 @@ ALL: tuple[ModuleType, ...] = (
 
 
 def each(name: str) -> list[Any]:
-    wanted = [module for module in ALL if settings.demo or module is not demo]
+    wanted = [module for module in ALL if db.settings.settings.demo or module is not demo]
     return [thing for module in wanted for thing in getattr(module, name, ())]
