@@ -138,7 +138,8 @@ async def save(request: Request[Any, Any, Any], queue: FromPath[int], data: Form
         data.version = (await form_of(queue)).version
         words = await settings.outdated(Queue, queue)
         return html(ui.form(queue, data, {"form": words}), status_code=409)
-    return html(ui.form(queue, await form_of(queue), {}), settings.saved())
+    now_saved = await form_of(queue)
+    return html(ui.form(queue, now_saved, {}), settings.saved(now_saved.name))
 
 
 @get("/settings/queues/{queue:int}/deletion", guards=[may("manage_desk")])
@@ -191,12 +192,12 @@ async def form_of(queue: int) -> QueueForm:
 
 def values(form: QueueForm) -> dict[str, Any]:
     spans = {limit.column: int(getattr(form, limit.column)) * limit.per for limit in LIMITS}
-    return {"name": " ".join(form.name.split()), **spans}
+    return {"name": settings.one_line(form.name), **spans}
 
 
 async def problems_with(form: QueueForm, queue: int | None) -> dict[str, str]:
     errors = {}
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     if not name:
         errors["name"] = _("Give it a name.")
     elif len(name) > NAME_LENGTH:

@@ -15,6 +15,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.response import Redirect
+from markupsafe import Markup, escape
 from piccolo.columns import Column
 from piccolo.table import Table
 
@@ -156,6 +157,11 @@ def version(text: str) -> int:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
+def one_line(text: str) -> str:
+    """Of what is typed in a field of one line; a no-break space stays what it is."""
+    return re.sub(r"[ \t\r\n]+", " ", text).strip()
+
+
 def whole_number(text: str, least: int, most: int) -> bool:
     return bool(re.fullmatch("[0-9]{1,9}", text.strip())) and least <= int(text) <= most
 
@@ -167,9 +173,11 @@ def too_long(n: int, limit: int) -> str:
     }
 
 
-def saved(words: str = "") -> str:
-    """Said when something has been saved, next to whatever the answer redraws."""
-    return swap("#notices", ui.saved(words), "innerHTML")
+def saved(title: str = "") -> str:
+    """Said when something has been saved, next to whatever the answer redraws; the page may have a new
+    title."""
+    renamed = swap("#page-title", escape(title), "innerHTML") if title else Markup("")
+    return renamed + swap("#notices", ui.saved(), "innerHTML")
 
 
 def leave_for(path: str) -> Response[str]:
@@ -217,7 +225,7 @@ ui = template("""
   <main class="settings-main{% if wide %} wide{% endif %} stack" id="main">
     <header class="settings-head">
       {% if back %}<a class="settings-back" href="{{ back[0] }}">{{ icon("arrow-left") }}<span>{{ back[1] }}</span></a>{% endif %}
-      <h1 class="display">{{ title }}</h1>
+      <h1 class="display" id="page-title">{{ title }}</h1>
       {% if words %}<p class="soft">{{ words }}</p>{% endif %}
     </header>
     {{ inner }}
@@ -246,8 +254,8 @@ ui = template("""
 {% if words %}{{ notice("error", words, attrs={"role": "alert", "tabindex": "-1", "data-problem": true}) }}{% endif %}
 {% endmacro %}
 
-{% macro saved(words) %}
-{{ notice("success", words or _("Saved."), attrs={"data-fades": true}) }}
+{% macro saved() %}
+{{ notice("success", _("Saved."), attrs={"data-fades": true}) }}
 {% endmacro %}
 
 {# Asked before something goes for good; `url` is deleted. #}

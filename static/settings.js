@@ -30,18 +30,24 @@ const contents = (form) => new URLSearchParams([...new FormData(form)].filter(([
 
 // A form that comes back with errors is not saved: its first contents are those of the page.
 function mark(form) {
-  form.saved ??= form.querySelector("[aria-invalid], [data-problem]") ? "" : contents(form);
+  if (form.fresh || form.saved === undefined) form.saved = form.querySelector("[aria-invalid], [data-problem]") ? "" : contents(form);
+  form.fresh = false;
   const words = form.querySelector("[data-unsaved]");
   if (words) words.hidden = contents(form) === form.saved;
 }
 
 const changed = () => all("form[data-guard]").some((form) => form.saved !== undefined && !form.leaving && contents(form) !== form.saved);
 for (const form of all("form[data-guard]")) mark(form);
-for (const name of ["input", "change"]) document.addEventListener(name, ({ target }) => { const form = target.closest?.("form[data-guard]"); if (form) mark(form); });
+for (const name of ["input", "change"]) document.addEventListener(name, ({ target }) => { 
+  const form = target.closest?.("form[data-guard]");
+  if (!form) return;
+  form.leaving = false;
+  mark(form);
+});
 addEventListener("beforeunload", (event) => { if (changed()) event.preventDefault(); });
 document.addEventListener("htmx:before:request", ({ target }) => target.matches?.("form") && target.setAttribute("data-sent", ""));
 document.addEventListener("htmx:after:request", ({ target, detail }) => {
-  if (target.matches?.("form") && detail.ctx?.response?.status < 300) target.leaving = true; // whatever follows: it has been saved
+  if (target.matches?.("form") && detail.ctx?.response?.status < 300) target.leaving = target.fresh = true; // whatever follows: it has been saved
 });
 
 // ---- lists, rows, copies -----------------------------------------------------------------------------------------------
