@@ -11,10 +11,8 @@ A change of a preset touches nothing that was typed or sent. What was deleted or
 back, for the audit has kept it.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post, put
@@ -25,17 +23,19 @@ from litestar.params import Body, FromPath
 from msgspec import Struct
 
 import db
-from db.tables import Audit, Preset
-from features import profiles, queues, settings, spreadsheets
+from db.tables import Preset
+from features import profiles, queues, settings, spreadsheets, versions
 from features.access import Person, agent_of, may
 from features.presets import filled
 from features.spreadsheets import Told
+from features.versions import State
 from layouts import LANGUAGES, Form, _, html, language_name, swap, template
 
 TITLE_LENGTH, BODY_LENGTH = 80, 4000  # characters
 SHORTCUT = re.compile(r"[\w-]{1,30}")
 KNOWN = ("visitor", "agent", "queue")  # placeholders
 COLUMNS = ("title", "shortcut", "language", "queue", "profile", "text")
+KEPT = ("title", "shortcut", "body", "language", "queue", "profile")
 
 settings.entry("words", "/settings/presets", lambda: _("Presets"), "text-quote", "manage_presets")
 
@@ -61,17 +61,6 @@ class Listed:
     profile: str
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A change, and so a state from before it that can come back."""
-
-    audit: int
-    at: datetime
-    by: str
-    title: str
-    body: str
-
-
 @get("/settings/presets", guards=[may("manage_presets")])
 async def index(request: Request[Any, Any, Any]) -> Response[str]:
     return html(ui.page(agent_of(request), await all_presets(), await gone()))
@@ -94,8 +83,14 @@ async def create(request: Request[Any, Any, Any], data: Form[PresetForm]) -> Res
     if errors := await problems_with(data, None):
         return html(ui.form(None, data, await choices(), errors), status_code=422)
     async with db.transaction():
-        await settings.make(agent_of(request), Preset, values(data) | {"position": await next_position()})
+        await settings.make(
+            agent_of(request), Preset, values(data) | {"position": await versions.last_place(Preset)}
+        )
     return settings.leave_for("/settings/presets")
+
+
+async def add(person: Person, form: PresetForm) -> None:
+    await settings.make(person, Preset, values(form) | {"position": await versions.last_place(Preset)})
 
 
 @put("/settings/presets/{preset:int}", guards=[may("manage_presets")], status_code=200)
@@ -141,15 +136,7 @@ class Move(Struct):
 @post("/settings/presets/{preset:int}/position", guards=[may("manage_presets")], status_code=200)
 async def move(preset: FromPath[int], data: Form[Move]) -> Response[str]:
     """One place up or down in the list."""
-    async with db.transaction():
-        await db.lock("presets")
-        order = [row["id"] for row in await Preset.select(Preset.id).order_by(Preset.position, Preset.id)]
-        if preset not in order:
-            raise NotFoundException
-        at = order.index(preset)
-        order.insert(max(0, at - 1) if data.to == "up" else at + 1, order.pop(at))
-        for position, id in enumerate(order):
-            await Preset.update({Preset.position: position}).where(Preset.id == id)
+    await versions.move(Preset, preset, data.to == "up")
     return html(swap("#presets", ui.table(await all_presets())))
 
 
@@ -163,25 +150,19 @@ async def bring_back(
 ) -> Response[str]:
     """As it was before one of its changes."""
     async with db.transaction():
-        form = await form_of(preset)
-        states = {each.audit: each for each in await earlier(preset)}
-        if data.audit not in states:
-            raise NotFoundException
-        state = states[data.audit]
-        was = {"title": state.title, "body": state.body}
-        await settings.change(agent_of(request), Preset, preset, settings.version(form.version), was)
+        state = versions.chosen(await earlier(preset), data.audit)
+        version = settings.version((await form_of(preset)).version)
+        await settings.change(agent_of(request), Preset, preset, version, state.values)
     return await redrawn(preset, agent_of(request))
 
 
 @post("/settings/presets/return", guards=[may("manage_presets")], status_code=200)
 async def return_deleted(request: Request[Any, Any, Any], data: Form[Back]) -> Response[str]:
     async with db.transaction():
-        was = next((each for each in await gone() if each["audit"] == data.audit), None)
-        if was is None:
-            raise NotFoundException
+        was = versions.chosen(await gone(), data.audit).values
         known = {"queue": await queues.names(), "profile": await profiles.names()}
-        lost = {name: None for name in known if was["values"][name] not in known[name]}
-        again = was["values"] | lost | {"position": await next_position()}
+        lost = {name: None for name, ids in known.items() if was[name] not in ids}
+        again = was | lost | {"position": await versions.last_place(Preset)}
         await settings.make(agent_of(request), Preset, again)
     return settings.leave_for("/settings/presets")
 
@@ -222,10 +203,12 @@ async def take_table(
     try:
         lines = spreadsheets.read(await data["table"].read(), COLUMNS) if "table" in data else []
     except spreadsheets.Unreadable as problem:
-        return html(swap("#report", ui.unreadable(str(problem))), status_code=422)
+        return html(swap("#report", spreadsheets.ui.unreadable(str(problem))), status_code=422)
     async with db.transaction():
         told = [await take(agent_of(request), at, line) for at, line in lines]
-    return html(swap("#report", ui.report(told)), swap("#presets", ui.table(await all_presets())))
+    return html(
+        swap("#report", spreadsheets.ui.report(told)), swap("#presets", ui.table(await all_presets()))
+    )
 
 
 async def take(person: Person, at: int, line: dict[str, str]) -> Told:
@@ -234,10 +217,10 @@ async def take(person: Person, at: int, line: dict[str, str]) -> Told:
         line["title"], line["shortcut"].removeprefix("/"), line["text"], line["language"] or "nl"
     )
     missing = {}
-    form.queue = id_of(line["queue"], await queues.names())
+    form.queue = settings.id_of(line["queue"], await queues.names())
     if line["queue"] and not form.queue:
         missing["queue"] = _("There is no queue “%(name)s”.") % {"name": line["queue"]}
-    form.profile = id_of(line["profile"], await profiles.names())
+    form.profile = settings.id_of(line["profile"], await profiles.names())
     if line["profile"] and not form.profile:
         missing["profile"] = _("There is no profile “%(name)s”.") % {"name": line["profile"]}
     same = (Preset.shortcut == form.shortcut) if form.shortcut else (Preset.title == form.title)
@@ -245,14 +228,10 @@ async def take(person: Person, at: int, line: dict[str, str]) -> Told:
     if errors := {**await problems_with(form, row["id"] if row else None), **missing}:
         return Told(at, "refused", " ".join(errors.values()))
     if row is None:
-        await settings.make(person, Preset, values(form) | {"position": await next_position()})
+        await add(person, form)
         return Told(at, "added", form.title)
     changed = await settings.change(person, Preset, row["id"], row["version"], values(form))
     return Told(at, "changed" if changed else "same", form.title)
-
-
-def id_of(name: str, known: dict[int, str]) -> str:
-    return next((str(id) for id, each in known.items() if each.lower() == name.lower()), "")
 
 
 # ---- reading and judging ---------------------------------------------------------------------------------
@@ -275,11 +254,6 @@ async def all_presets() -> list[Listed]:
     return [Listed(**{**row, "queue": row["queue"] or "", "profile": row["profile"] or ""}) for row in rows]
 
 
-async def next_position() -> int:
-    last = await Preset.select(Preset.position).order_by(Preset.position, ascending=False).first()
-    return last["position"] + 1 if last else 0
-
-
 async def form_of(preset: int) -> PresetForm:
     row = await Preset.select().where(Preset.id == preset).first()
     if row is None:
@@ -299,43 +273,13 @@ async def choices() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-async def earlier(preset: int) -> list[Earlier]:
-    """Its states before each change of its words, the latest first."""
-    now_there = await form_of(preset)
-    state = {"title": now_there.title, "body": now_there.body}
-    rows = await (
-        Audit.select(Audit.id, Audit.at, Audit.fields, Audit.agent.name.as_alias("by"))
-        .where(Audit.about == f"preset:{preset}")
-        .where(Audit.what == "changed")
-        .order_by(Audit.id, ascending=False)
-        .limit(20)
-    )
-    found = []
-    for row in rows:
-        before = {name: pair[0] for name, pair in json.loads(row["fields"]).items() if name in state}
-        if before:
-            state = state | before
-            found.append(Earlier(row["id"], row["at"], row["by"] or "", **state))
-    return found
+async def earlier(preset: int) -> list[State]:
+    form = await form_of(preset)
+    return await versions.before(Preset, preset, {"title": form.title, "body": form.body})
 
 
-async def gone() -> list[dict[str, Any]]:
-    """The presets that were deleted last and have not come back."""
-    rows = await (
-        Audit.select(Audit.id, Audit.at, Audit.fields)
-        .where(Audit.about.like("preset:%"))
-        .where(Audit.what == "deleted")
-        .order_by(Audit.id, ascending=False)
-        .limit(5)
-    )
-    there = {(each.title, each.language, each.body) for each in await all_presets()}
-    found = []
-    for row in rows:
-        was = {name: pair[0] for name, pair in json.loads(row["fields"]).items()}
-        kept = {name: was.get(name) for name in ("title", "shortcut", "body", "language", "queue", "profile")}
-        if (kept["title"], kept["language"], kept["body"]) not in there:
-            found.append({"audit": row["id"], "at": row["at"], "values": kept})
-    return found
+async def gone() -> list[State]:
+    return await versions.deleted(Preset, KEPT)
 
 
 def values(form: PresetForm) -> dict[str, Any]:
@@ -399,8 +343,10 @@ routes: list[Any] = [
 ]
 
 ui = template("""
-{% from "components.html" import button, empty, field, icon_button, notice, select_field, textarea_field %}
+{% from "components.html" import button, empty, field, select_field, textarea_field %}
 {% import "settings" as settings %}
+{% import "spreadsheets" as spreadsheets %}
+{% import "versions" as versions %}
 
 {% macro page(person, presets, gone) %}
 {% call settings.page(person, _("Presets"), _("Ready-made answers that agents choose from a list, or by typing / and the shortcut."), "/settings/presets", wide=true) %}
@@ -411,26 +357,8 @@ ui = template("""
 {% if presets | length > 8 %}<input class="input" type="search" data-narrows="presets" aria-label="{{ _("Search presets") }}" placeholder="{{ _("Search presets") }}" autocomplete="off">{% endif %}
 {{ table(presets) }}
 <p class="soft" id="presets-none" hidden>{{ _("No preset matches.") }}</p>
-{% if gone %}
-<section class="stack" aria-labelledby="gone-title">
-  <h2 class="title" id="gone-title">{{ _("Deleted lately") }}</h2>
-  <ul class="stack">
-    {% for each in gone %}
-    <li class="actions"><span>{{ each["values"]["title"] }}</span> <time class="soft small" datetime="{{ each.at.isoformat() }}">{{ each.at | day }} {{ each.at | clock_time }}</time>
-      {{ button(_("Bring back"), "secondary", "undo-2", attrs={"hx-post": "/settings/presets/return", "hx-vals": '{"audit": ' ~ each.audit ~ '}', "hx-swap": "none", "aria-label": _("Bring back %(name)s", name=each["values"]["title"])}) }}</li>
-    {% endfor %}
-  </ul>
-</section>
-{% endif %}
-<section class="stack danger-zone" aria-labelledby="import-title">
-  <h2 class="title" id="import-title">{{ _("Take over a table") }}</h2>
-  <p class="soft">{{ _("A CSV file with the columns %(names)s. One with the same shortcut, or title, and language is changed; the others are added. Nothing is deleted.", names="title; shortcut; language; queue; profile; text") }}</p>
-  <form class="actions" method="dialog" hx-post="/settings/presets/table" hx-encoding="multipart/form-data" hx-swap="none">
-    <input class="input file-input" type="file" name="table" accept=".csv,text/csv" required aria-label="{{ _("CSV file") }}">
-    {{ button(_("Take over"), "secondary", type="submit") }}
-  </form>
-  <div id="report" role="status"></div>
-</section>
+{{ versions.gone(gone, "/settings/presets/return") }}
+{{ spreadsheets.taking("/settings/presets/table", _("A CSV file with the columns %(names)s. One with the same shortcut, or title, and language is changed; the others are added. Nothing is deleted.", names="title; shortcut; language; queue; profile; text")) }}
 {% endcall %}
 {% endmacro %}
 
@@ -446,10 +374,7 @@ ui = template("""
         <td data-label="{{ _("Shortcut") }}">{% if preset.shortcut %}<kbd class="kbd" translate="no">/{{ preset.shortcut }}</kbd>{% endif %}</td>
         <td data-label="{{ _("Text") }}" lang="{{ preset.language }}"><span class="two-lines">{{ preset.body }}</span></td>
         <td data-label="{{ _("For") }}"><span>{{ preset.language | language_name }}{% if preset.queue %} · <span translate="no">{{ preset.queue }}</span>{% endif %}{% if preset.profile %} · <span translate="no">{{ preset.profile }}</span>{% endif %}</span></td>
-        <td class="number"><div class="actions end tight">
-          {{ icon_button("arrow-up", _("Move %(name)s up", name=preset.title), attrs={"id": "up-" ~ preset.id, "hx-post": "/settings/presets/" ~ preset.id ~ "/position", "hx-vals": '{"to": "up"}', "hx-swap": "none", "disabled": loop.first}) }}
-          {{ icon_button("arrow-down", _("Move %(name)s down", name=preset.title), attrs={"id": "down-" ~ preset.id, "hx-post": "/settings/presets/" ~ preset.id ~ "/position", "hx-vals": '{"to": "down"}', "hx-swap": "none", "disabled": loop.last}) }}
-        </div></td>
+        <td class="number">{{ versions.movers(preset.id, preset.title, "/settings/presets/" ~ preset.id ~ "/position", loop.first, loop.last) }}</td>
       </tr>
       {% endfor %}
     </tbody>
@@ -460,11 +385,11 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro edit_page(person, id, preset, choices, versions) %}
+{% macro edit_page(person, id, preset, choices, states) %}
 {% call settings.page(person, preset.title if id else _("Add preset"), _("A change touches nothing that was typed or sent before."), "/settings/presets", back=("/settings/presets", _("Presets"))) %}
 {{ form(id, preset, choices) }}
 {% if id %}
-{{ earlier(id, versions) }}
+{{ earlier(id, states) }}
 <section class="stack danger-zone">
   <h2 class="title">{{ _("Delete") }}</h2>
   <p class="soft">{{ _("It can be brought back from the list of presets.") }}</p>
@@ -497,51 +422,10 @@ ui = template("""
 {% endif %}
 {% endmacro %}
 
-{% macro earlier(id, versions) %}
-<section class="stack" id="earlier" aria-labelledby="earlier-title">
-  {% if versions %}
-  <h2 class="title" id="earlier-title">{{ _("Earlier versions") }}</h2>
-  <ul class="stack">
-    {% for each in versions %}
-    <li class="version">
-      <p class="soft small">{{ _("Until %(time)s, when %(name)s changed it", time=(each.at | day) ~ " " ~ (each.at | clock_time), name=each.by) }}</p>
-      <p><strong>{{ each.title }}</strong></p>
-      <p class="two-lines">{{ each.body }}</p>
-      {{ button(_("Bring back"), "secondary", "undo-2", attrs={"hx-post": "/settings/presets/" ~ id ~ "/earlier", "hx-vals": '{"audit": ' ~ each.audit ~ '}', "hx-swap": "none"}) }}
-    </li>
-    {% endfor %}
-  </ul>
-  {% endif %}
-</section>
-{% endmacro %}
-
-{% macro report(told) %}
-<div id="report" role="status">
-  {{ report_of(told) }}
-</div>
-{% endmacro %}
-
-{# What became of a table that was taken over; the lines that were not come first. #}
-{% macro report_of(told) %}
-{% set refused = told | selectattr("what", "equalto", "refused") | list %}
-{% set added = told | selectattr("what", "equalto", "added") | list | length %}
-{% set changed = told | selectattr("what", "equalto", "changed") | list | length %}
-{{ notice("warning" if refused or not told else "success", _("%(added)s added, %(changed)s changed, %(refused)s not taken over, of %(all)s.", added=added, changed=changed, refused=refused | length, all=told | length)) }}
-{% if told %}
-<table class="cards-on-phone">
-  <thead><tr><th scope="col">{{ _("Line") }}</th><th scope="col">{{ _("Result") }}</th><th scope="col">{{ _("What") }}</th></tr></thead>
-  <tbody>
-    {% for each in refused + (told | rejectattr("what", "equalto", "refused") | list) %}
-    <tr><th scope="row">{{ each.line }}</th>
-      <td data-label="{{ _("Result") }}">{{ {"added": _("added"), "changed": _("changed"), "same": _("as it was"), "refused": _("not taken over")}[each.what] }}</td>
-      <td data-label="{{ _("What") }}">{{ each.words }}</td></tr>
-    {% endfor %}
-  </tbody>
-</table>
-{% endif %}
-{% endmacro %}
-
-{% macro unreadable(words) %}
-<div id="report" role="status">{{ notice("error", words) }}</div>
+{% macro earlier(id, states) %}
+{% call(values) versions.earlier(states, "/settings/presets/" ~ id ~ "/earlier") %}
+<p><strong>{{ values.title }}</strong></p>
+<p class="two-lines">{{ values.body }}</p>
+{% endcall %}
 {% endmacro %}
 """)  # noqa: E501

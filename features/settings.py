@@ -162,6 +162,11 @@ def one_line(text: str) -> str:
     return re.sub(r"[ \t\r\n]+", " ", text).strip()
 
 
+def id_of(name: str, known: Mapping[int, str]) -> str:
+    """As a form would send it; "" if nothing has this name."""
+    return next((str(id) for id, each in known.items() if each.lower() == name.strip().lower()), "")
+
+
 def whole_number(text: str, least: int, most: int) -> bool:
     return bool(re.fullmatch("[0-9]{1,9}", text.strip())) and least <= int(text) <= most
 

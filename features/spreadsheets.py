@@ -12,7 +12,7 @@ from typing import Any
 
 from litestar import Response
 
-from layouts import _, number
+from layouts import _, number, template
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 LARGEST = 1_000_000  # bytes
@@ -81,3 +81,47 @@ def read(data: bytes, head: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
             row = dict(zip(names, map(as_meant, cells), strict=False))
             found.append((at, {name: row.get(name, "").strip() for name in head}))
     return found
+
+
+ui = template("""
+{% from "components.html" import button, notice %}
+
+{# Where a table is handed in, and what became of it is told. #}
+{% macro taking(url, words) %}
+<section class="stack danger-zone" aria-labelledby="import-title">
+  <h2 class="title" id="import-title">{{ _("Take over a table") }}</h2>
+  <p class="soft">{{ words }}</p>
+  <form class="actions" method="dialog" hx-post="{{ url }}" hx-encoding="multipart/form-data" hx-swap="none">
+    <input class="input file-input" type="file" name="table" accept=".csv,text/csv" required aria-label="{{ _("CSV file") }}">
+    {{ button(_("Take over"), "secondary", type="submit") }}
+  </form>
+  <div id="report" role="status"></div>
+</section>
+{% endmacro %}
+
+{# What became of a table that was taken over; the lines that were not come first. #}
+{% macro report(told) %}
+<div id="report" role="status">
+{% set refused = told | selectattr("what", "equalto", "refused") | list %}
+{% set added = told | selectattr("what", "equalto", "added") | list | length %}
+{% set changed = told | selectattr("what", "equalto", "changed") | list | length %}
+{{ notice("warning" if refused or not told else "success", _("%(added)s added, %(changed)s changed, %(refused)s not taken over, of %(all)s.", added=added, changed=changed, refused=refused | length, all=told | length)) }}
+{% if told %}
+<table class="cards-on-phone">
+  <thead><tr><th scope="col">{{ _("Line") }}</th><th scope="col">{{ _("Result") }}</th><th scope="col">{{ _("What") }}</th></tr></thead>
+  <tbody>
+    {% for each in refused + (told | rejectattr("what", "equalto", "refused") | list) %}
+    <tr><th scope="row">{{ each.line }}</th>
+      <td data-label="{{ _("Result") }}">{{ {"added": _("added"), "changed": _("changed"), "same": _("as it was"), "refused": _("not taken over")}[each.what] }}</td>
+      <td data-label="{{ _("What") }}">{{ each.words }}</td></tr>
+    {% endfor %}
+  </tbody>
+</table>
+{% endif %}
+</div>
+{% endmacro %}
+
+{% macro unreadable(words) %}
+<div id="report" role="status">{{ notice("error", words) }}</div>
+{% endmacro %}
+""")  # noqa: E501

@@ -99,6 +99,17 @@ PUT    /settings/presets/{preset:int}              401     401      401   403   
 POST   /settings/presets/{preset:int}/position     401     401      401   403   403        404   404
 POST   /settings/presets/{preset:int}/earlier      401     401      401   403   403        404   404
 DELETE /settings/presets/{preset:int}              401     401      401   403   403        404   404
+GET    /settings/offers                            401     401      401   403   403        200   200
+GET    /settings/offers/new                        401     401      401   403   403        200   200
+GET    /settings/offers/table                      401     401      401   403   403        200   200
+POST   /settings/offers/table                      401     401      401   403   403        400   400
+POST   /settings/offers/return                     401     401      401   403   403        404   404
+GET    /settings/offers/{offer:int}                401     401      401   403   403        404   404
+POST   /settings/offers                            401     401      401   403   403        422   422
+PUT    /settings/offers/{offer:int}                401     401      401   403   403        422   422
+POST   /settings/offers/{offer:int}/position       401     401      401   403   403        404   404
+POST   /settings/offers/{offer:int}/earlier        401     401      401   403   403        404   404
+DELETE /settings/offers/{offer:int}                401     401      401   403   403        404   404
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -207,7 +218,8 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = (
-        url.replace("{offer:int}", str(here.offer))
+        url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
+        .replace("{offer:int}", str(here.offer))
         .replace("{file:int}", "999")
         .replace("{queue:int}", "999")
         .replace("{preset:int}", "999")
