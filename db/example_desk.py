@@ -29,7 +29,20 @@ from db.tables import (
 WEEKDAYS = range(5)
 MORNING, AFTERNOON = (9 * 60, 12 * 60), (13 * 60, 17 * 60)
 
-ROLES = {"agent": ["chat"], "supervisor": ["chat", "supervise"], "admin": ["manage_desk"]}
+ROLES = {
+    "agent": ["chat"],
+    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports"],
+    "admin": [
+        "manage_desk",
+        "manage_people",
+        "manage_widgets",
+        "manage_presets",
+        "read_log",
+        "manage_privacy",
+        "see_reports",
+        "read_audit",
+    ],
+}
 
 # (user name, display name, role, language of the interface, profiles)
 PEOPLE = (

@@ -33,12 +33,14 @@ class Desk(Table, tablename="desk"):
     language = Text(default="nl")
     secret = Text(secret=True)  # keys what must be recognised but not read, such as a visitor's address
     alive_at: Timestamptz = Timestamptz(null=True, default=None)  # when a server was last up
+    version = Integer(default=1)  # counts its changes: two admins do not undo each other's unseen
 
 
 class Role(Table, tablename="role"):
     id: Serial
     name = Text(unique=True)
     permissions: JSON = JSON(default="[]")  # names that guards ask for
+    version = Integer(default=1)
 
 
 class Agent(Table, tablename="agent"):
@@ -52,6 +54,7 @@ class Agent(Table, tablename="agent"):
     language = Text(default="nl")  # of the interface
     active = Boolean(default=True)
     created_at = Timestamptz(default=now)
+    version = Integer(default=1)
 
 
 class Session(Table, tablename="session"):
@@ -82,6 +85,20 @@ class OneTimeLink(Table, tablename="one_time_link"):
     expires_at = Timestamptz(default=now)
 
 
+class Audit(Table, tablename="audit"):
+    """Who changed or looked at what, and when. Rows are only ever added; each holds the fingerprint of the
+    one before it."""
+
+    id: Serial
+    at = Timestamptz(default=now)
+    agent = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)  # null: the desk itself
+    what = Text()  # made, changed, deleted, looked, …
+    about = Text(default="")  # a table and an id: "queue:3"
+    fields: JSON = JSON(default="{}")  # name → [before, after]; of a secret or a personal field only the name
+    previous = Text(default="")
+    hash = Text(unique=True)
+
+
 # ---- queues, hours, profiles -----------------------------------------------------------------------------
 
 
@@ -97,6 +114,7 @@ class Queue(Table, tablename="queue"):
     idle_minutes = Integer(
         default=10
     )  # of the visitor's silence, until it is asked whether it is there; 0 = off
+    version = Integer(default=1)
 
 
 class OpeningHours(Table, tablename="opening_hours"):
@@ -113,6 +131,7 @@ class Profile(Table, tablename="profile"):
     id: Serial
     name = Text()
     places = Integer(default=3)  # chats at a time
+    version = Integer(default=1)
 
 
 class ProfileQueue(Table, tablename="profile_queue"):
@@ -172,6 +191,7 @@ class Widget(Table, tablename="widget"):
     info_url = Text(default="")  # where blue leads; "" = our own info card
     info_card: JSON = JSON(default="{}")  # per language, Markdown
     documents = Boolean(default=True)  # docx and odt may be added to messages
+    version = Integer(default=1)
 
 
 class SigningKey(Table, tablename="signing_key"):
@@ -384,6 +404,7 @@ class Preset(Table, tablename="preset"):
     queue = ForeignKey(references=Queue, null=True, on_delete=CASCADE)
     profile = ForeignKey(references=Profile, null=True, on_delete=CASCADE)
     position = Integer(default=0)
+    version = Integer(default=1)
 
 
 class SavedOffer(Table, tablename="saved_offer"):
@@ -396,6 +417,7 @@ class SavedOffer(Table, tablename="saved_offer"):
     language = Text(default="nl")
     queue = ForeignKey(references=Queue, null=True, on_delete=CASCADE)
     position = Integer(default=0)
+    version = Integer(default=1)
 
 
 class Offer(Table, tablename="offer"):
@@ -511,6 +533,7 @@ TABLES: tuple[type[Table], ...] = (
     Session,
     SignInFailure,
     OneTimeLink,
+    Audit,
     Queue,
     OpeningHours,
     Profile,

@@ -8,13 +8,14 @@ lines for the terminal.
 from types import ModuleType
 from typing import Any
 
-from db.settings import settings
+import db.settings
 from features import (
     access,
     alerts,
     arrival,
     assets,
     attachments,
+    audit,
     chat,
     console,
     conversations,
@@ -37,9 +38,11 @@ from features import (
     marks,
     matching,
     messages,
+    offer_settings,
     offers,
     participations,
     presence,
+    preset_settings,
     presets,
     private,
     profiles,
@@ -47,8 +50,11 @@ from features import (
     ratings,
     requests,
     routing,
+    settings,
     signout,
+    spreadsheets,
     transcripts,
+    versions,
     visit,
     widget,
     withdrawal,
@@ -59,6 +65,10 @@ ALL: tuple[ModuleType, ...] = (
     desk,
     mail,
     access,
+    audit,
+    settings,
+    spreadsheets,
+    versions,
     assets,
     hours,
     queues,
@@ -84,7 +94,9 @@ ALL: tuple[ModuleType, ...] = (
     attachments,
     private,
     presets,
+    preset_settings,
     offers,
+    offer_settings,
     arrival,
     chat,
     duty,
@@ -101,5 +113,5 @@ ALL: tuple[ModuleType, ...] = (
 
 
 def each(name: str) -> list[Any]:
-    wanted = [module for module in ALL if settings.demo or module is not demo]
+    wanted = [module for module in ALL if db.settings.settings.demo or module is not demo]
     return [thing for module in wanted for thing in getattr(module, name, ())]

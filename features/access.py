@@ -35,13 +35,27 @@ from db.clock import now
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Role, Session, SignInFailure, Visitor, Widget
 from features import desk
-from layouts import Form, _, html, ngettext, swap, template
+from layouts import Form, _, html, ngettext, problems, swap, template
 
 COOKIE = "balie_session"
 TRIES = 10  # wrong passwords for one name from one address, within …
 TRIES_ANYWHERE = 100  # … and for one name, or from one address, whatever the other
 TRIES_MINUTES = 15
-PERMISSIONS = ("chat", "supervise", "manage_desk")
+PERMISSIONS = (
+    "chat",
+    "supervise",
+    "manage_desk",
+    "manage_people",
+    "manage_widgets",
+    "manage_presets",
+    "read_log",
+    "manage_privacy",
+    "see_reports",
+    "see_agent_reports",
+    "read_audit",
+)
+ADMIN = [each for each in PERMISSIONS if each not in ("chat", "supervise", "see_agent_reports")]
+OWN_PAGE = re.compile(r"/(console|settings)(/[a-z0-9-]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43,128}")
 
 hasher = PasswordHasher()
@@ -173,6 +187,7 @@ class SignIn(Struct):
     username: str = ""
     password: str = ""
     again_as: str = ""  # the page that a session has run out under belongs to this person
+    to: str = ""  # the page that was asked for
 
 
 @post("/session", guards=[public], status_code=200)
@@ -187,11 +202,11 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
             "Too many attempts. Try again in %(n)s minutes.",
             wait,
         ) % {"n": wait}
-        return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=429)
+        return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=429)
     agent = await agent_with(username, data.password)
     if agent is None:
         words = _("The user name or the password is not right.")
-        return html(ui.sign_in_form(username, data.again_as, {"password": words}), status_code=422)
+        return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=422)
     await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
     again = bool(data.again_as) and data.again_as == username
     earlier = await person_of_session(request) if again else None
@@ -201,7 +216,7 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     if again:
         answer = html(signed_in_again(username, agent["id"], csrf))
     else:
-        answer = html(headers={"HX-Redirect": "/console"})
+        answer = html(headers={"HX-Redirect": data.to if OWN_PAGE.fullmatch(data.to) else "/console"})
     answer.set_cookie(cookie(token))
     return answer
 
@@ -316,6 +331,14 @@ def cookie(token: str) -> Cookie:
     )
 
 
+def door(path: str) -> Markup:
+    """The page that asks who one is, and then leads to the page that was asked for."""
+    return ui.sign_in_page(desk.facts.name, path)
+
+
+problems.door = door
+
+
 def refuse_other_sites(request: Request[Any, Any, Any]) -> None:
     """Nobody is signed in from a page that is not ours."""
     site = request.headers.get("sec-fetch-site", "same-origin")
@@ -376,7 +399,7 @@ async def make_first_admin(
     async with db.transaction():
         if not await OneTimeLink.delete().where(OneTimeLink.id == link).returning(OneTimeLink.id):
             raise NotFoundException
-        role = Role(name="admin", permissions=json.dumps(["manage_desk"]))
+        role = Role(name="admin", permissions=json.dumps(ADMIN))
         await role.save()
         agent = Agent(
             username=data.username.strip().lower(),
@@ -388,7 +411,7 @@ async def make_first_admin(
         )
         await agent.save()
     token, _csrf = await open_session(agent.id)
-    answer = html(headers={"HX-Redirect": "/console"})
+    answer = html(headers={"HX-Redirect": "/settings"})
     answer.set_cookie(cookie(token))
     return answer
 
@@ -439,20 +462,21 @@ ui = template("""
 {% from "base.html" import plain %}
 {% from "components.html" import button, field, icon %}
 
-{% macro sign_in_page(desk) %}
+{% macro sign_in_page(desk, to="") %}
 {% call plain(_("Sign in") ~ " · " ~ desk, ["htmx.min.js"]) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Sign in") }}</h1>
 <p class="soft" translate="no">{{ desk }}</p>
-{{ sign_in_form("", "", {}) }}
+{{ sign_in_form("", "", {}, to) }}
 {% endcall %}
 {% endmacro %}
 
 {# method="dialog": nothing goes out, and no password into an address, before the script is there to send it. #}
 {# Where a session has run out under an open page, the same form stands in a dialog, for the same person. #}
-{% macro sign_in_form(username, again_as, errors) %}
+{% macro sign_in_form(username, again_as, errors, to="") %}
 <form id="sign-in" class="stack" method="dialog" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
   {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
+  {% if to %}<input type="hidden" name="to" value="{{ to }}">{% endif %}
   {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
   {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
   {{ button(_("Sign in"), "primary", type="submit", attrs={"class": "large fill"}) }}
@@ -460,7 +484,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro sign_in_again(person) %}
-<dialog class="dialog" id="sign-in-dialog" aria-labelledby="sign-in-title">
+<dialog class="dialog" id="sign-in-dialog" aria-labelledby="sign-in-title" data-agent="{{ person.id }}">
   <h2 class="title" id="sign-in-title">{{ _("Please sign in") }}</h2>
   <p>{{ _("Your session is over. Sign in again and go on where you were: nothing you typed is lost.") }}</p>
   {{ sign_in_form("", person.username, {}) }}

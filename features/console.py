@@ -35,6 +35,7 @@ from features import (
     private,
     profiles,
     requests,
+    settings,
 )
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import ConversationRead
@@ -95,7 +96,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
         return html(access.ui.sign_in_page(desk.facts.name))
     layouts.language.set(person.language)
     if "chat" not in person.permissions:
-        return html(ui.no_chat_page(person), status_code=403)
+        return html(ui.no_chat_page(person, settings.offered_to(person)), status_code=403)
     standing = await duty.duty_of(person.id)
     if standing.profile is None or await duty.came_back_anew(person):
         return html(duty.ui.page(person, await profiles.choosable(person.id), standing.profile))
@@ -274,7 +275,7 @@ ui = template("""
 {% import "requests" as requests %}
 
 {% macro page(desk, person, standing, lines, chats, threads, request, cursor, now, kit) %}
-{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "thread.js", "files.js", "console.js", "tools.js", "details.js"], person.csrf) %}
+{% call document(_("Console") ~ " · " ~ desk, "console", ["htmx.min.js", "hx-sse.min.js", "session.js", "thread.js", "files.js", "console.js", "tools.js", "details.js"], person.csrf) %}
 <a class="skip" href="#panels">{{ _("Skip to the conversation") }}</a>
 <header class="topbar" id="console" data-now="{{ now.isoformat() }}" data-agent="{{ person.id }}">
   <h1 class="wordmark">{{ icon("messages-square") }}Balie</h1>
@@ -292,6 +293,7 @@ ui = template("""
     {% call menu("person-menu", icon("user") ~ who(person)) %}
     {{ duty.my_profile(standing) }}
     <a class="menu-item" href="/session/profile">{{ icon("users") }}{{ _("Choose another profile") }}</a>
+    {% if settings_of(person) %}<a class="menu-item" href="/settings">{{ icon("settings") }}{{ _("Settings") }}</a>{% endif %}
     <hr class="menu-line">
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
     {% endcall %}
@@ -335,10 +337,11 @@ ui = template("""
 </main>
 {% endmacro %}
 
-{% macro no_chat_page(person) %}
-{% call plain(_("Not allowed"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
+{% macro no_chat_page(person, settings) %}
+{% call plain(_("Not allowed"), ["htmx.min.js", "session.js", "thread.js", "console.js"], person.csrf) %}
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 <p>{{ _("Your account does not take chats.") }}</p>
+{% if settings %}{{ button(_("Settings"), "primary", "settings", attrs={"href": "/settings"}) }}{% endif %}
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
 {{ access.sign_in_again(person) }}
 {% endcall %}

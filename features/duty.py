@@ -141,7 +141,7 @@ ui = template("""
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
 {% macro page(person, profiles, current, back=false) %}
-{% call plain(_("Choose a profile"), ["htmx.min.js", "thread.js", "console.js"], person.csrf) %}
+{% call plain(_("Choose a profile"), ["htmx.min.js", "session.js", "thread.js", "console.js"], person.csrf) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles, current, back=back) }}

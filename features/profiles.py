@@ -45,6 +45,11 @@ async def by_id(profile: int) -> Facts | None:
     return found[0] if found else None
 
 
+async def names() -> dict[int, str]:
+    """Every profile, in order of name."""
+    return {row["id"]: row["name"] for row in await db.sql("SELECT id, name FROM profile ORDER BY name, id")}
+
+
 async def profile_queues(profile: int) -> tuple[Served, ...]:
     found = await by_id(profile)
     return found.queues if found else ()

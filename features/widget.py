@@ -66,6 +66,7 @@ class WidgetFacts:
     info_url: str
     info_card: dict[str, str]
     documents: bool = True  # docx and odt may be added to messages
+    version: int = 1
 
     @property
     def privacy_text(self) -> str:

@@ -1,15 +1,21 @@
 """What a person reads when something cannot be done: a page, or a notice on the page that asked. Never a
 trace."""
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
+from markupsafe import Markup
 
 from layouts import Template, _, html, inline, swap
 
 log = structlog.get_logger(__name__)
+
+door: Callable[[str], Markup] | None = (
+    None  # the page to sign in on, for who may then see the one at this path
+)
 
 
 def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
@@ -22,6 +28,8 @@ def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     by_visitor = "x-widget" in request.headers
     title, words = words_for(400 if stale or (status == 401 and by_visitor) else status)
     if request.headers.get("hx-request") != "true":
+        if status == 401 and door and not by_visitor and request.method == "GET":
+            return html(door(request.url.path), status_code=status)
         return html(ui.page(status, title, words), status_code=status)
     if stale or (status == 401 and not by_visitor):
         return html(swap("#sign-in-again", ui.session_over(), "outerHTML"), status_code=status)

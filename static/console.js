@@ -2,11 +2,6 @@
 "use strict";
 
 const console_ = document.getElementById("console"); // absent on the pages before the work: sign-in, profile
-const csrf = () => document.getElementById("csrf")?.content ?? "";
-const headers = () => ({ "X-CSRF-Token": csrf(), "X-Language": document.documentElement.lang });
-
-document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
-
 // ---- tabs: selection belongs to this window, so the server neither knows nor overwrites it ---------------------------
 
 const tabs = () => all("#tabs [role=tab]");
@@ -355,39 +350,11 @@ ask?.addEventListener("close", () => document.getElementById("ask-body").replace
 // What has been said before one is asked, too, stays where its reader is.
 document.addEventListener("scroll", ({ target }) => { if (target.classList?.contains("so-far")) target.readHigher = !readersPlace(target); }, true);
 
-// ---- an expired session: sign in on the spot, and what was asked goes out again ---------------------------------------
-
-const again = document.getElementById("sign-in-dialog");
-const unanswered = [];
-let typedAt = 0;
-document.addEventListener("input", ({ target }) => { if (target.matches("textarea")) typedAt = Date.now(); }, true);
-
-document.addEventListener("htmx:response:error", ({ detail }) => {
-  const { ctx } = detail;
-  if (ctx.response.status === 401 && ctx.request.method !== "GET" && !ctx.fetch.ours) unanswered.push(ctx.sourceElement);
-});
-
-function signIn() {
-  const state = document.getElementById("sign-in-again");
-  if (!again || !state) return;
-  if (state.hasAttribute("data-needed") && !again.open) {
-    const pause = typedAt + 1_500 - Date.now(); // the rest of a sentence is no password
-    pause > 0 ? setTimeout(signIn, pause) : again.showModal();
-  }
-  if (state.hasAttribute("data-done")) {
-    state.removeAttribute("data-done");
-    again.close();
-    if (document.getElementById("csrf").dataset.agent !== console_.dataset.agent) return location.reload(); // somebody else, in another window
-    outbox.retry();
-    for (const element of unanswered.splice(0)) if (element.isConnected) element.click?.();
-  }
-}
-again?.addEventListener("cancel", (event) => event.preventDefault());
+document.addEventListener("session:again", () => outbox.retry());
 
 // ---- after each swap, and every second -------------------------------------------------------------------------------
 
 function settle() {
-  signIn();
   if (!console_) return;
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
   if (question && !ask.open) ask.showModal();

@@ -365,7 +365,7 @@ async def test_an_empty_desk_offers_a_link_that_makes_one_admin(empty_desk: Desk
     person = empty_desk.nobody()
     assert "Eerste beheerder" in words(await person.get(link))
     answer = await person.post(link, ADMIN)
-    assert answer.headers["hx-redirect"] == "/console"
+    assert answer.headers["hx-redirect"] == "/settings"
     assert "Dag De beheerder" in words(await person.get("/console"))
     assert (await person.get(link)).status_code == 404
     assert (await person.post(link, ADMIN)).status_code == 404
@@ -437,7 +437,7 @@ ERRORS = [
     ("GET", "/widget/%00", 404, "Cette page n’existe pas"),
     ("GET", "/widget/%ff", 404, "Cette page n’existe pas"),
     ("DELETE", "/chat", 405, "Cette page n’existe pas"),
-    ("GET", "/console/stream", 401, "Votre session"),
+    ("GET", "/console/stream", 401, "Se connecter"),
 ]
 
 

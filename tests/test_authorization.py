@@ -87,6 +87,37 @@ POST   /chat/here                                  401     200      200   401   
 POST   /chat/rating                                401     404      404   401   401        401   401
 POST   /chat/transcript/mail                       401     404      404   401   401        401   401
 POST   /chat/ending                                401     200      200   401   401        401   401
+GET    /settings                                   401     401      401   403   403        302   302
+GET    /settings/queues                            401     401      401   403   403        403   200
+GET    /settings/queues/new                        401     401      401   403   403        403   200
+GET    /settings/queues/{queue:int}                401     401      401   403   403        403   404
+POST   /settings/queues                            401     401      401   403   403        403   422
+PUT    /settings/queues/{queue:int}                401     401      401   403   403        403   422
+GET    /settings/queues/{queue:int}/deletion       401     401      401   403   403        403   200
+DELETE /settings/queues/{queue:int}                401     401      401   403   403        403   404
+GET    /settings/presets                           401     401      401   403   403        200   200
+GET    /settings/presets/new                       401     401      401   403   403        200   200
+GET    /settings/presets/table                     401     401      401   403   403        200   200
+POST   /settings/presets/table                     401     401      401   403   403        400   400
+POST   /settings/presets/example                   401     401      401   403   403        200   200
+POST   /settings/presets/return                    401     401      401   403   403        404   404
+GET    /settings/presets/{preset:int}              401     401      401   403   403        404   404
+POST   /settings/presets                           401     401      401   403   403        422   422
+PUT    /settings/presets/{preset:int}              401     401      401   403   403        422   422
+POST   /settings/presets/{preset:int}/position     401     401      401   403   403        404   404
+POST   /settings/presets/{preset:int}/earlier      401     401      401   403   403        404   404
+DELETE /settings/presets/{preset:int}              401     401      401   403   403        404   404
+GET    /settings/offers                            401     401      401   403   403        200   200
+GET    /settings/offers/new                        401     401      401   403   403        200   200
+GET    /settings/offers/table                      401     401      401   403   403        200   200
+POST   /settings/offers/table                      401     401      401   403   403        400   400
+POST   /settings/offers/return                     401     401      401   403   403        404   404
+GET    /settings/offers/{offer:int}                401     401      401   403   403        404   404
+POST   /settings/offers                            401     401      401   403   403        422   422
+PUT    /settings/offers/{offer:int}                401     401      401   403   403        422   422
+POST   /settings/offers/{offer:int}/position       401     401      401   403   403        404   404
+POST   /settings/offers/{offer:int}/earlier        401     401      401   403   403        404   404
+DELETE /settings/offers/{offer:int}                401     401      401   403   403        404   404
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -194,7 +225,10 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
         .replace("{token:str}", "x")
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
-    url = url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999").replace("{seq:int}", "3")
+    url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
+    url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
+    for thing in ("file", "queue", "preset"):
+        url = url.replace(f"{{{thing}:int}}", "999")
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:

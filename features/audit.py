@@ -1,0 +1,80 @@
+"""Audit: who changed what, and who looked at what. Rows are added and never changed.
+
+Each row holds the fingerprint of the one before it, so that one that has been changed or taken out shows. Of
+what is secret or personal only the field's name is kept: an erasure then leaves the chain whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import db
+from db.clock import now
+from db.tables import Audit
+
+PERSONAL = frozenset({"name", "username", "email"})  # of an agent or a visitor
+
+
+@dataclass(frozen=True)
+class Last:
+    """The latest change of something."""
+
+    name: str  # of whoever made it
+    at: datetime
+
+
+async def note(
+    agent: int | None, what: str, about: str, fields: Mapping[str, tuple[Any, Any] | None] | None = None
+) -> None:
+    """Within the transaction that it is about. `fields`: name → (before, after), or None where only that it
+    changed may be told."""
+    await db.lock("audit")
+    latest = await Audit.select(Audit.hash).order_by(Audit.id, ascending=False).first()
+    row: dict[str, Any] = {
+        "at": now(),
+        "agent": agent,
+        "what": what,
+        "about": about,
+        "fields": json.dumps(fields or {}, ensure_ascii=False, sort_keys=True, default=str),
+        "previous": latest["hash"] if latest else "",
+    }
+    await Audit.insert(Audit(**row, hash=fingerprint(row)))
+
+
+def fingerprint(row: Mapping[str, Any]) -> str:
+    """Of all that a row says. JSON is written anew, since PostgreSQL gives it back as it pleases."""
+    said = [
+        row["at"].astimezone(UTC).isoformat(),
+        row["agent"],
+        row["what"],
+        row["about"],
+        json.dumps(json.loads(row["fields"]), ensure_ascii=False, sort_keys=True),
+        row["previous"],
+    ]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+async def last_change(about: str) -> Last | None:
+    row = await (
+        Audit.select(Audit.agent.name.as_alias("name"), Audit.at)
+        .where(Audit.about == about)
+        .order_by(Audit.id, ascending=False)
+        .first()
+    )
+    return Last(row["name"] or "", row["at"]) if row else None
+
+
+async def first_break() -> int | None:
+    """The id of the first row that is not as it was written or does not follow the one before it."""
+    previous = ""
+    for row in await Audit.select().order_by(Audit.id):
+        if row["previous"] != previous or row["hash"] != fingerprint(row):
+            return int(row["id"])
+        previous = row["hash"]
+    return None
+
+
+routes: list[Any] = []
