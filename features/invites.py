@@ -466,9 +466,10 @@ ui = template("""
 {%- endmacro %}
 
 {# On the tab of whoever is invited. #}
-{% macro invited(one, begun) %}
+{% macro invited(one, begun, colleagues) %}
 <div class="invited">
-  {% if begun %}{{ notice("info", _("%(name)s invites you to this conversation.", name=one.inviter_name)) }}
+  {% if begun and not colleagues %}{{ notice("info", _("%(name)s transfers this conversation to you.", name=one.inviter_name)) }}
+  {% elif begun %}{{ notice("info", _("%(name)s invites you to this conversation.", name=one.inviter_name)) }}
   {% else %}{{ notice("info", _("%(name)s transfers this request to you.", name=one.inviter_name)) }}{% endif %}
   {% if one.note %}<p class="invited-note" dir="auto">{{ icon("eye") }}<span class="visually-hidden">{{ _("Private") }}: </span><span>{{ one.note }}</span></p>{% endif %}
 </div>

@@ -19,6 +19,7 @@ from db.tables import Message, Reservation
 from features import identity, invites, live, messages, private, routing
 from features.access import agent_of, may
 from features.messages import MessageChanged, MessagePosted
+from features.participations import agents_in
 from features.private import PrivatelyPosted
 from layouts import html, swap, template
 
@@ -39,6 +40,7 @@ class RequestFacts:
     returned: bool
     expires_at: datetime
     begun: bool
+    colleagues: bool  # are in it: one joins them, and does not take over
     question: str
     invite: invites.Invitation | None
     so_far: Markup
@@ -75,7 +77,8 @@ async def open_request(agent: int) -> RequestFacts | None:
     so_far = await conversation_so_far(row["chat"]) if row["begun"] else Markup()
     verified = (await identity.of_chats([row["chat"]])).get(row["chat"])
     question = await first_question(row["chat"])
-    return RequestFacts(**row, question=question, so_far=so_far, verified=verified)
+    colleagues = bool(await agents_in([row["chat"]])) if row["begun"] else False
+    return RequestFacts(**row, colleagues=colleagues, question=question, so_far=so_far, verified=verified)
 
 
 async def conversation_so_far(chat: int) -> Markup:
@@ -153,7 +156,7 @@ ui = template("""
       <h2 class="request-name" translate="no">{{ request.visitor or _("No name given") }}</h2>
       {% if request.verified and request.verified.name %}{{ details.vouched(request.verified) }}{% endif %}
     </div>
-    {% if request.invite %}{{ invites.invited(request.invite, request.begun) }}{% endif %}
+    {% if request.invite %}{{ invites.invited(request.invite, request.begun, request.colleagues) }}{% endif %}
     {% if request.returned %}{{ notice("info", _("This conversation had begun and lost its agent. It keeps its history.")) }}{% endif %}
     {{ so_far(request) }}
     <dl class="facts">

@@ -454,6 +454,18 @@ async def test_transfer_is_one_press_and_the_visitor_is_told(desk: Desk) -> None
         await talk.window.wait_for("Verbonden met Bram")
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("leave", "An verbindt dit gesprek naar u door."), ("stay", "An nodigt u uit in dit gesprek.")],
+)
+async def test_a_colleague_reads_whether_it_takes_over_or_joins(desk: Desk, how: str, words: str) -> None:
+    talk = await connected(desk)
+    bram = await desk.agent("bram", "Loket", ready=True)
+    assert (await invited(talk, how=how)).is_success
+    await bram.open()
+    assert words in bram.screen.text("#panels .invited")
+
+
 async def test_what_cannot_be_is_said_in_words_and_keeps_the_note(desk: Desk) -> None:
     talk = await connected(desk)
     await desk.agent("bram", "Loket")

@@ -472,6 +472,7 @@ class AgentPage:
         self.page.locator("#profile-form [type=submit]").click()
 
     def become_ready(self) -> None:
+        self.page.locator("#me [data-htmx-powered]").first.wait_for(state="attached")
         self.page.get_by_role("button", name="Beschikbaar").first.click()
 
     def request(self) -> Locator:
