@@ -182,7 +182,7 @@ const conversationAt = (target) => {
 };
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 
-function mark(conversation) {
+function light(conversation) {
   for (const each of all(".conversation.dropping")) if (each !== conversation) each.classList.remove("dropping");
   conversation?.classList.add("dropping");
 }
@@ -192,13 +192,13 @@ document.addEventListener("dragover", (event) => {
   event.preventDefault(); // or the browser would leave the page for the file
   const conversation = conversationAt(event.target);
   event.dataTransfer.dropEffect = conversation ? "copy" : "none";
-  mark(conversation);
+  light(conversation);
 });
-document.addEventListener("dragleave", (event) => event.relatedTarget || mark(null));
+document.addEventListener("dragleave", (event) => event.relatedTarget || light(null));
 document.addEventListener("drop", (event) => {
   if (!carriesFiles(event)) return;
   event.preventDefault();
-  mark(null);
+  light(null);
   const form = conversationAt(event.target)?.querySelector("form.textbar");
   if (form) addFiles(form, [...event.dataTransfer.files]);
 });

@@ -141,5 +141,21 @@ def test_the_scripts_of_the_window_are_small() -> None:
     assert sum(zipped(name) for name in scripts) <= WINDOW_BYTES
 
 
+@pytest.mark.parametrize("feature", ["chat", "console"])
+def test_no_script_of_a_page_takes_another_ones_name(feature: str) -> None:
+    """They share one room: the later one would quietly stand in for the earlier one."""
+    shell = SHELL.search((ROOT / "features" / f"{feature}.py").read_text())
+    assert shell
+    whose: dict[str, str] = {}
+    for script in re.findall(r'"([\w.-]+\.js)"', shell[1]):
+        if ".min." in script:
+            continue
+        source = (ROOT / "static" / script).read_text()
+        for name in re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", source, re.MULTILINE):
+            assert name not in whose, f"{name} of {whose[name]} is taken by {script}"
+            whose[name] = script
+    assert whose
+
+
 def zipped(name: str) -> int:
     return len(gzip.compress((ROOT / "static" / name).read_bytes()))

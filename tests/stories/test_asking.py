@@ -65,7 +65,7 @@ def test_a_pause_and_a_sign_out_leave_conversations_alone(browsers: Browsers) ->
     expect(an.dialog).to_contain_text("Jef Peeters")
     expect(an.dialog.get_by_role("button", name="Annuleren")).to_be_focused()
     browsers.check("sign-out")
-    an.dialog.locator(".danger").click()
+    an.dialog.get_by_role("button", name="Overdragen en afmelden").click()
     expect(an.page.get_by_label("Gebruikersnaam")).to_be_visible()
     bram.accept()
     jef.sees_green("Bram")
