@@ -99,7 +99,7 @@ class Settings:
         shown="sqlite:///{data}/balie.sqlite3",
     )
     language: str = _setting(
-        "the interface's language where nobody asks for another: nl, fr, de or en", _language, "nl"
+        "the language of a new desk (nl, fr, de or en); later its settings page says", _language, "nl"
     )
     session_hours: int = _setting("how long a sign-in lasts", _count, "12")
     trusted_proxies: list[str] = _setting(  # noqa: RUF009

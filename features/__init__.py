@@ -35,6 +35,9 @@ from features import (
     matching,
     messages,
     offers,
+    opening,
+    opening_days,
+    organisation,
     participations,
     presence,
     presets,
@@ -47,6 +50,7 @@ from features import (
     settings,
     transcripts,
     visit,
+    week,
     widget,
 )
 
@@ -60,6 +64,10 @@ ALL: tuple[ModuleType, ...] = (
     assets,
     hours,
     queues,
+    week,
+    opening,
+    opening_days,
+    organisation,
     profiles,
     presence,
     matching,

@@ -112,8 +112,10 @@ def line(text: str) -> str:
 
 
 async def unavailable(subject: SubjectFacts | None) -> Markup:
-    is_open = subject is not None and subject.queue in await hours.open_queues(now())
-    return swap("#place", ui.no_place("nobody" if is_open else "closed"))
+    verdict = await hours.verdict(subject.queue, now()) if subject else None
+    if verdict and verdict.open:
+        return swap("#place", ui.no_place("nobody"))
+    return swap("#place", ui.no_place("closed", verdict))
 
 
 async def hold(
@@ -211,6 +213,7 @@ routes = [press, renew, start]
 
 ui = template("""
 {% from "components.html" import button, field, notice, select_field, textarea_field %}
+{% import "widget" as widget_ %}
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
 
@@ -262,14 +265,17 @@ ui = template("""
 
 {% macro held() %}<div id="place" role="status"></div>{% endmacro %}
 
-{% macro no_place(why) %}
+{# `verdict` of the queue's hours, where it is closed. #}
+{% macro no_place(why, verdict=none) %}
 <div id="place" role="status">
   {% set words = {
     "closed": _("The chat is closed at the moment."),
     "nobody": _("Nobody is available at the moment. What you typed is kept."),
     "gone": _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page."),
   } %}
-  {% call notice("warning", words[why]) %}
+  {% set name = verdict.day.title if verdict and verdict.why in ("holiday", "closed_day") else "" %}
+  {% call notice("warning", _("The chat is closed today: %(name)s.", name=name) if name else words[why]) %}
+  {% if verdict and verdict.closing %}<div class="closed-words">{{ widget_.closed(verdict.closing, language()) }}</div>{% endif %}
   <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
   {% endcall %}
 </div>

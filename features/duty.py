@@ -120,7 +120,7 @@ async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     return swap("#me", ui.me(viewer.person, standing)) + swap("#pane-none", ui.nothing(standing))
 
 
-@live.on(live.Connected, LineMoved, ReadinessChanged, live.Ticked, page="console")
+@live.on(live.Connected, LineMoved, ReadinessChanged, queues.QueueChanged, live.Ticked, page="console")
 async def redraw_lines(viewer: Any, event: live.Event) -> Markup | None:
     """As time goes by, too: queues open and close."""
     return swap("#lines", ui.lines(await lines_of(viewer.person.id)))

@@ -9,6 +9,7 @@ document.addEventListener("htmx:after:swap", () => {
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
   if (question && !ask.open) ask.showModal();
   question?.setAttribute("data-live", "");
+  if (ask.open && !ask.querySelector("[data-ask]")) ask.close(); // it has been answered
   // What is wrong gets the focus: the first field, or the words over the form.
   const wrong = document.querySelector("form[data-sent] [aria-invalid], form[data-sent] [data-problem]");
   if (wrong) {
@@ -84,6 +85,22 @@ document.addEventListener("click", async ({ target }) => {
     list.append(row);
     row.querySelector("input, select, textarea")?.focus();
     list.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  // The rows of one list, in the place of those of others: the hours of Monday on other days.
+  const spread = target.closest?.("[data-copies-rows]");
+  if (spread) {
+    const from = all("[data-row]", document.getElementById(spread.dataset.copiesRows));
+    for (const list of spread.dataset.to.split(" ").map((id) => document.getElementById(id))) {
+      const empty = document.getElementById(`${list.id}-row`).content;
+      list.replaceChildren(...from.map((row, n) => {
+        const copy = empty.cloneNode(true).firstElementChild;
+        for (const each of all("[id]", copy)) each.id += `-${n}`;
+        const values = all("input", row).map((input) => input.value);
+        all("input", copy).forEach((input, at) => { input.value = values[at]; });
+        return copy;
+      }));
+      list.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }
   const remove = target.closest?.("[data-remove-row]");
   if (remove) {

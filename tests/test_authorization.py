@@ -87,6 +87,23 @@ POST   /settings/queues                            401     401      401   403   
 PUT    /settings/queues/{queue:int}                401     401      401   403   403        403   422
 GET    /settings/queues/{queue:int}/deletion       401     401      401   403   403        403   200
 DELETE /settings/queues/{queue:int}                401     401      401   403   403        403   404
+GET    /settings/hours                             401     401      401   403   403        403   200
+GET    /settings/hours/answer                      401     401      401   403   403        403   422
+GET    /settings/hours/closing                     401     401      401   403   403        403   200
+POST   /settings/hours/closing                     401     401      401   403   403        403   200
+DELETE /settings/hours/closing                     401     401      401   403   403        403   200
+GET    /settings/hours/{queue:int}                 401     401      401   403   403        403   404
+PUT    /settings/hours/{queue:int}                 401     401      401   403   403        403   404
+GET    /settings/days                              401     401      401   403   403        403   200
+PUT    /settings/days/holidays                     401     401      401   403   403        403   409
+GET    /settings/days/new                          401     401      401   403   403        403   200
+GET    /settings/days/{day:int}                    401     401      401   403   403        403   404
+POST   /settings/days                              401     401      401   403   403        403   422
+PUT    /settings/days/{day:int}                    401     401      401   403   403        403   404
+GET    /settings/days/{day:int}/deletion           401     401      401   403   403        403   404
+DELETE /settings/days/{day:int}                    401     401      401   403   403        403   404
+GET    /settings/desk                              401     401      401   403   403        403   200
+PUT    /settings/desk                              401     401      401   403   403        403   422
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -195,7 +212,10 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     )
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = (
-        url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999").replace("{queue:int}", "999")
+        url.replace("{offer:int}", str(here.offer))
+        .replace("{file:int}", "999")
+        .replace("{queue:int}", "999")
+        .replace("{day:int}", "999")
     )
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
