@@ -10,7 +10,7 @@ DELETE /settings/hours/closing?queue=              reopened
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from litestar import Request, Response, delete, get, post
@@ -78,6 +78,8 @@ async def answer(
     queue: FromQuery[str] = "", day: FromQuery[str] = "", time: FromQuery[str] = ""
 ) -> Response[str]:
     at = moment(day, time)
+    if at and at <= now() < at + timedelta(minutes=1):
+        at = now()  # this very minute: what has just been closed is closed
     line = next((each for each in await lines(at) if str(each.id) == queue), None) if at else None
     if at is None or line is None:
         words = _("Choose a queue, a day and a time.")

@@ -29,7 +29,7 @@ from layouts import _, html, swap, template
 NAME_LENGTH = 60
 MOST_DAYS = 366
 
-settings.entry("desk", "/settings/days", lambda: _("Holidays and own days"), "calendar", "manage_desk")
+settings.entry("desk", "/settings/days", lambda: _("Public holidays"), "calendar", "manage_desk")
 
 
 @get("/settings/days", guards=[may("manage_desk")])
