@@ -297,8 +297,9 @@ ui = template("""
 {% macro table(lines) %}
 <section class="stack" id="now">
   <div class="actions">
-    {{ button(_("Close all chats now"), "secondary", "ban", attrs={"hx-get": "/settings/hours/closing", "hx-swap": "none"}) }}
-    {% if lines | selectattr("closed_by_hand") | list | length > 1 %}{{ button(_("Reopen all"), "primary", "play", attrs={"hx-delete": "/settings/hours/closing", "hx-swap": "none"}) }}{% endif %}
+    {% set closed = lines | selectattr("closed_by_hand") | list | length %}
+    {% if closed < lines | length %}{{ button(_("Close all chats now"), "secondary", "ban", attrs={"hx-get": "/settings/hours/closing", "hx-swap": "none"}) }}{% endif %}
+    {% if closed > 1 %}{{ button(_("Reopen all"), "primary", "play", attrs={"hx-delete": "/settings/hours/closing", "hx-swap": "none"}) }}{% endif %}
     {{ button(_("Holidays and days of your own"), "quiet", "calendar", attrs={"href": "/settings/days"}) }}
   </div>
   <table class="cards-on-phone hours-now">
@@ -309,7 +310,7 @@ ui = template("""
         <th scope="row"><a href="/settings/hours/{{ line.id }}" translate="no">{{ line.name }}</a></th>
         <td data-label="{{ _("Now") }}"><div>{{ judged(line, now()) }}</div></td>
         <td class="row-actions">
-          {% if line.closed_by_hand %}{{ button(_("Reopen"), "primary", "play", attrs={"hx-delete": "/settings/hours/closing?queue=" ~ line.id, "hx-swap": "none", "aria-label": _("Reopen") ~ ": " ~ line.name}) }}
+          {% if line.closed_by_hand %}{{ button(_("Reopen"), "secondary", "play", attrs={"hx-delete": "/settings/hours/closing?queue=" ~ line.id, "hx-swap": "none", "aria-label": _("Reopen") ~ ": " ~ line.name}) }}
           {% else %}{{ button(_("Close chat now"), "secondary", "ban", attrs={"hx-get": "/settings/hours/closing?queue=" ~ line.id, "hx-swap": "none", "aria-label": _("Close chat now") ~ ": " ~ line.name}) }}{% endif %}
           {{ button(_("Change hours"), "quiet", "pencil", attrs={"href": "/settings/hours/" ~ line.id, "aria-label": _("Change hours") ~ ": " ~ line.name}) }}
         </td>
@@ -355,7 +356,7 @@ ui = template("""
 
 {# Closing by hand: what visitors are told, and for how long. `name` of the queue, "" for all. #}
 {% macro closing(form, name, codes, errors={}) %}
-<form data-ask class="stack" method="dialog" hx-post="/settings/hours/closing" hx-swap="none" novalidate>
+<form data-ask id="closing" class="stack" method="dialog" hx-post="/settings/hours/closing" hx-swap="none" novalidate>
   <h2 class="title" id="ask-title">{{ _("Close the chat of %(queue)s now", queue=name) if name else _("Close all chats now") }}</h2>
   <p>{{ _("The button turns blue. Nobody new is let in; running conversations go on, and who waits is still helped.") }}</p>
   <input type="hidden" name="queue" value="{{ form.queue }}">

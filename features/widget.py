@@ -363,6 +363,18 @@ def in_blocks(today: hours.Day) -> str:
     return ", ".join(f"{block.opens} – {block.closes}" for block in today.blocks) or _("Closed today")
 
 
+def closings(today: Sequence[Today]) -> list[tuple[str, hours.Closing]]:
+    """What is said of those closed by hand, each thing once, with their names unless it is of all."""
+    said: dict[str, tuple[list[str], hours.Closing]] = {}
+    for each in today:
+        if each.closing and (each.closing.words or each.closing.until):
+            key = repr((sorted(each.closing.words.items()), each.closing.until))
+            said.setdefault(key, ([], each.closing))[0].append(each.queue)
+    return [
+        ("" if len(names) == len(today) else ", ".join(names), closing) for names, closing in said.values()
+    ]
+
+
 def closed_words(closing: hours.Closing, own_language: str) -> tuple[str, str]:
     """What visitors are told, and in which language; "" if nothing."""
     return in_words(closing.words, own_language, ""), language_of(closing.words, own_language)
@@ -435,7 +447,7 @@ def new_tab(
 markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 markdown.add_render_rule("link_open", new_tab)
 
-layouts.env.globals |= {"closed_words": closed_words, "reopens": reopens}
+layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reopens": reopens}
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]
@@ -476,14 +488,19 @@ ui = template("""
 {# What can be done instead of chatting. #}
 {% macro card(widget, hours) %}
 <div class="info-card stack">
+  {% for names, closing in closings(hours) %}
+  <div class="notice info closed-now">{{ icon("info") }}<div class="notice-body">
+    {% if names %}<p><strong>{{ names }}</strong></p>{% endif %}
+    {{ closed(closing, widget.language) }}
+  </div></div>
+  {% endfor %}
   {% if hours %}
   <section>
     <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
     <table class="hours" aria-labelledby="hours">
       {% for each in hours %}
       <tr><th scope="row">{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
-        {%- if each.closing %}{{ closed(each.closing, widget.language) }}
-        {%- elif each.last_intake_minutes %}<p class="hint">{{ ngettext("New chats until %(num)s minute before closing time", "New chats until %(num)s minutes before closing time", each.last_intake_minutes) }}</p>{% endif %}</td></tr>
+        {%- if each.last_intake_minutes and not each.closing %}<p class="hint">{{ ngettext("New chats until %(num)s minute before closing time", "New chats until %(num)s minutes before closing time", each.last_intake_minutes) }}</p>{% endif %}</td></tr>
       {% endfor %}
     </table>
   </section>

@@ -4,6 +4,7 @@
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const ask = document.getElementById("ask");
+let sent = ""; // the form whose answer is awaited
 
 document.addEventListener("htmx:after:swap", () => {
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
@@ -11,17 +12,17 @@ document.addEventListener("htmx:after:swap", () => {
   question?.setAttribute("data-live", "");
   if (ask.open && !ask.querySelector("[data-ask]")) ask.close(); // it has been answered
   // What is wrong gets the focus: the first field, or the words over the form.
-  const wrong = document.querySelector("form[data-sent] [aria-invalid], form[data-sent] [data-problem]");
+  const form = sent && document.getElementById(sent); // a new one, in the place of the one that was sent
+  const wrong = form && (form.querySelector("[aria-invalid]") ?? form.querySelector("[data-problem]"));
   if (wrong) {
-    const form = wrong.closest("form");
-    form.removeAttribute("data-sent");
+    sent = "";
     (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
   }
   for (const notice of all("[data-fades]:not([data-fading])")) {
     notice.dataset.fading = "";
     setTimeout(() => notice.remove(), 6_000);
   }
-  for (const form of all("form[data-guard]")) mark(form);
+  for (const each of all("form[data-guard]")) mark(each);
 });
 ask.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
 
@@ -40,7 +41,7 @@ const changed = () => all("form[data-guard]").some((form) => form.saved !== unde
 for (const form of all("form[data-guard]")) mark(form);
 for (const name of ["input", "change"]) document.addEventListener(name, ({ target }) => { const form = target.closest?.("form[data-guard]"); if (form) mark(form); });
 addEventListener("beforeunload", (event) => { if (changed()) event.preventDefault(); });
-document.addEventListener("htmx:before:request", ({ target }) => target.matches?.("form") && target.setAttribute("data-sent", ""));
+document.addEventListener("htmx:before:request", ({ target }) => { if (target.matches?.("form")) sent = target.id; });
 document.addEventListener("htmx:after:request", ({ target, detail }) => {
   if (target.matches?.("form") && detail.ctx?.response?.status < 300) target.leaving = true; // whatever follows: it has been saved
 });

@@ -63,6 +63,7 @@ def test_a_week_is_set_with_the_keyboard_and_a_moment_is_tried(browsers: Browser
     admin.get_by_role("button", name="Opslaan").press("Enter")
     expect(monday.get_by_text("Overlapt met maandag 13:00 – 17:00.")).to_be_visible()
     expect(monday.get_by_label("maandag, opent om").last).to_have_value("16:00")
+    expect(monday.get_by_label("maandag, opent om").last).to_be_focused()
     browsers.check("overlaps")
     monday.get_by_label("maandag, opent om").last.fill("17:30")
     monday.get_by_role("button", name="Kopiëren naar dinsdag–vrijdag").press("Enter")
