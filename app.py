@@ -114,7 +114,7 @@ def dressed(app: ASGIApp) -> ASGIApp:
         scope["path"] = scope["path"].replace("\0", "")
         wanted = dict(scope["headers"])
         asked = wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
-        layouts.language.set(layouts.best_language(asked.decode("latin-1"), settings.language))
+        layouts.language.set(layouts.best_language(asked.decode("latin-1"), layouts.own_language))
 
         async def dress(message: Message) -> None:
             if message["type"] == "http.response.start":

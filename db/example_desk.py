@@ -15,6 +15,7 @@ from db.tables import (
     Agent,
     AgentProfile,
     Desk,
+    Holiday,
     OpeningHours,
     Preset,
     Profile,
@@ -28,6 +29,20 @@ from db.tables import (
 
 WEEKDAYS = range(5)
 MORNING, AFTERNOON = (9 * 60, 12 * 60), (13 * 60, 17 * 60)
+
+# Of the Belgian calendar, as it calls them in English.
+HOLIDAYS = (
+    "New Year's Day",
+    "Easter Monday",
+    "Labor Day",
+    "Ascension Day",
+    "Pentecost Monday",
+    "National Day",
+    "Assumption Day",
+    "All Saints' Day",
+    "Armistice Day",
+    "Christmas Day",
+)
 
 ROLES = {
     "agent": ["chat"],
@@ -264,7 +279,8 @@ async def new_desk(name: str, language: str = "nl") -> None:
 
 
 async def new_queues() -> dict[str, int]:
-    general, permits = Queue(name="Algemeen", always_open=True), Queue(name="Vergunningen")
+    general = Queue(name="Algemeen", always_open=True, keeps_holidays=False)
+    permits = Queue(name="Vergunningen")
     await general.save()
     await permits.save()
     await OpeningHours.insert(
@@ -274,6 +290,7 @@ async def new_queues() -> dict[str, int]:
             for opens, closes in (MORNING, AFTERNOON)
         )
     )
+    await Holiday.insert(*(Holiday(calendar="BE", name=name) for name in HOLIDAYS))
     return {general.name: general.id, permits.name: permits.id}
 
 

@@ -99,7 +99,7 @@ class Settings:
         shown="sqlite:///{data}/balie.sqlite3",
     )
     language: str = _setting(
-        "the interface's language where nobody asks for another: nl, fr, de or en", _language, "nl"
+        "the language of a new desk (nl, fr, de or en); later its settings page says", _language, "nl"
     )
     starts_per_address: int = _setting(
         "how many chats may be started in ten minutes from one address, such as a library's",

@@ -115,6 +115,12 @@ class Queue(Table, tablename="queue"):
         default=10
     )  # of the visitor's silence, until it is asked whether it is there; 0 = off
     version = Integer(default=1)
+    keeps_holidays = Boolean(default=True)  # closed on those that the desk keeps
+    last_intake_minutes = Integer(default=0)  # before closing time: from then on nobody new
+    closed_at: Timestamptz = Timestamptz(null=True, default=None)  # by hand; null: it is not
+    closed_until_at: Timestamptz = Timestamptz(null=True, default=None)  # null: until somebody reopens it
+    closed_by = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)
+    closed_words: JSON = JSON(default="{}")  # per language: what visitors are told
 
 
 class OpeningHours(Table, tablename="opening_hours"):
@@ -125,6 +131,26 @@ class OpeningHours(Table, tablename="opening_hours"):
     weekday = Integer()  # 0 = Monday
     opens_minute = Integer()  # of the day
     closes_minute = Integer()
+
+
+class Holiday(Table, tablename="holiday"):
+    """A holiday that the desk keeps: those that are not here are days as usual."""
+
+    id: Serial
+    calendar = Text()  # BE or NL
+    name = Text()  # as the calendar calls it in English
+
+
+class SpecialDay(Table, tablename="special_day"):
+    """A day, or a row of them, unlike what the week and the holidays say."""
+
+    id: Serial
+    queue = ForeignKey(references=Queue, null=True, on_delete=CASCADE)  # null: all of them
+    name = Text()
+    first_day = Text()  # 2026-12-24
+    last_day = Text()
+    blocks = Text(default="")  # in minutes of the day, "540-720 780-1020"; "": closed
+    version = Integer(default=1)
 
 
 class Profile(Table, tablename="profile"):
@@ -536,6 +562,8 @@ TABLES: tuple[type[Table], ...] = (
     Audit,
     Queue,
     OpeningHours,
+    Holiday,
+    SpecialDay,
     Profile,
     ProfileQueue,
     AgentProfile,

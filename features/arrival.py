@@ -201,9 +201,9 @@ async def unavailable(subject: SubjectFacts | None, subjects: Sequence[SubjectFa
     open_queues = await hours.open_queues(now())
     if subject is not None and subject.queue in open_queues:
         return swap("#place", ui.no_place("nobody"))
-    if subject is not None and any(each.queue in open_queues for each in subjects):
-        return swap("#place", ui.no_place("closed", subject.label))
-    return swap("#place", ui.no_place("closed"))
+    verdict = await hours.verdict(subject.queue, now()) if subject else None
+    others = subject is not None and any(each.queue in open_queues for each in subjects)
+    return swap("#place", ui.no_place("closed", subject.label if subject and others else "", verdict))
 
 
 async def hold(
@@ -308,6 +308,7 @@ tasks = [forgetter]
 
 ui = template("""
 {% from "components.html" import button, field, icon, notice, select_field, textarea_field %}
+{% import "widget" as widget_ %}
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
 
@@ -366,7 +367,8 @@ ui = template("""
 
 {% macro held() %}<div id="place" role="status"></div>{% endmacro %}
 
-{% macro no_place(why, subject="") %}
+{# Why not. `subject`: when only this one is closed; `verdict`: of the hours of its queue. #}
+{% macro no_place(why, subject="", verdict=none) %}
 <div id="place" role="status">
   {% set words = {
     "closed": _("The chat about “%(subject)s” is closed at the moment. Choose another subject.", subject=subject) if subject else _("The chat is closed at the moment."),
@@ -374,7 +376,9 @@ ui = template("""
     "nobody": _("Nobody is available at the moment. What you typed is kept."),
     "gone": _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page."),
   } %}
-  {% call notice("warning", words[why]) %}
+  {% set name = verdict.day.title if verdict and verdict.why in ("holiday", "closed_day") else "" %}
+  {% call notice("warning", _("The chat is closed today: %(name)s.", name=name) if name else words[why]) %}
+  {% if verdict and verdict.closing %}<div class="closed-words">{{ widget_.closed(verdict.closing, language()) }}</div>{% endif %}
   <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
   {% endcall %}
 </div>

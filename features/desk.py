@@ -24,7 +24,7 @@ async def load() -> Facts:
     row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret).first()
     if row:
         facts = Facts(row["name"], ZoneInfo(row["time_zone"]), row["language"], row["secret"].encode())
-    layouts.zone = facts.time_zone
+    layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts
 
 

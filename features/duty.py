@@ -110,7 +110,7 @@ async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     )
 
 
-@live.on(live.Connected, LineMoved, ReadinessChanged, live.Ticked, page="console")
+@live.on(live.Connected, LineMoved, ReadinessChanged, queues.QueueChanged, live.Ticked, page="console")
 async def redraw_lines(viewer: Any, event: live.Event) -> Markup | None:
     """As time goes by, too: queues open and close."""
     return swap("#lines", ui.lines(await lines_of(viewer.person.id)))

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -330,15 +331,64 @@ async def info(key: FromPath[str], lang: FromQuery[str] = "") -> Response[Any]:
     return html(page, headers={"Content-Security-Policy": window_policy(found), "Cache-Control": "no-store"})
 
 
-async def todays_hours(served: Sequence[SubjectFacts]) -> list[tuple[str, str]]:
-    names = {subject.queue: subject.queue_name for subject in served}
-    return [(name, in_blocks(await hours.today(queue, now()))) for queue, name in names.items()]
+@dataclass(frozen=True)
+class Today:
+    """What the card says of one queue."""
+
+    queue: str
+    words: str  # its hours
+    closing: hours.Closing | None  # somebody has closed it for now
+    last_intake_minutes: int
 
 
-def in_blocks(today: hours.Hours) -> str:
+async def todays_hours(served: Sequence[SubjectFacts]) -> list[Today]:
+    at = now()
+    found = await hours.of_queues(at)
+    names = {each.queue: each.queue_name for each in served if each.queue in found}
+    return [today_of(name, found[queue], at) for queue, name in names.items()]
+
+
+def today_of(name: str, found: hours.Hours, at: datetime) -> Today:
+    day = hours.day_of(found, at.astimezone(desk.facts.time_zone).date())
+    closing = found.closing if found.closing and found.closing.shuts(at) else None
+    intake = found.last_intake_minutes if day.blocks and not day.always else 0
+    return Today(name, in_blocks(day), closing, intake)
+
+
+def in_blocks(today: hours.Day) -> str:
     if today.always:
         return _("Always open")
+    if not today.blocks and today.title:
+        return _("Closed today: %(name)s") % {"name": today.title}
     return ", ".join(f"{block.opens} – {block.closes}" for block in today.blocks) or _("Closed today")
+
+
+def closings(today: Sequence[Today]) -> list[tuple[str, hours.Closing]]:
+    """What is said of those closed by hand, each thing once, with their names unless it is of all."""
+    said: dict[str, tuple[list[str], hours.Closing]] = {}
+    for each in today:
+        if each.closing and (each.closing.words or each.closing.until):
+            key = repr((sorted(each.closing.words.items()), each.closing.until))
+            said.setdefault(key, ([], each.closing))[0].append(each.queue)
+    return [
+        ("" if len(names) == len(today) else ", ".join(names), closing) for names, closing in said.values()
+    ]
+
+
+def closed_words(closing: hours.Closing, own_language: str) -> tuple[str, str]:
+    """What visitors are told, and in which language; "" if nothing."""
+    return in_words(closing.words, own_language, ""), language_of(closing.words, own_language)
+
+
+def reopens(closing: hours.Closing) -> str:
+    if closing.until is None:
+        return ""
+    there = closing.until.astimezone(desk.facts.time_zone).date()
+    clock = layouts.clock_time(closing.until)
+    if there == now().astimezone(desk.facts.time_zone).date():
+        return _("From %(time)s on you can chat again.") % {"time": clock}
+    words = {"day": layouts.short_date(there), "time": clock}
+    return _("From %(day)s, %(time)s on you can chat again.") % words
 
 
 def window_policy(found: WidgetFacts) -> str:
@@ -397,6 +447,7 @@ def new_tab(
 markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 markdown.add_render_rule("link_open", new_tab)
 
+layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reopens": reopens}
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]
@@ -427,15 +478,29 @@ ui = template("""
 {% endcall %}
 {% endmacro %}
 
+{# What is said while somebody has closed the chat. #}
+{% macro closed(closing, own_language) %}
+{% set said, lang = closed_words(closing, own_language) %}
+{% if said %}<p lang="{{ lang }}">{{ said }}</p>{% endif %}
+{% if reopens(closing) %}<p class="hint">{{ reopens(closing) }}</p>{% endif %}
+{% endmacro %}
+
 {# What can be done instead of chatting. #}
 {% macro card(widget, hours) %}
 <div class="info-card stack">
+  {% for names, closing in closings(hours) %}
+  <div class="notice info closed-now">{{ icon("info") }}<div class="notice-body">
+    {% if names %}<p><strong>{{ names }}</strong></p>{% endif %}
+    {{ closed(closing, widget.language) }}
+  </div></div>
+  {% endfor %}
   {% if hours %}
   <section>
     <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
     <table class="hours" aria-labelledby="hours">
-      {% for queue, words in hours %}
-      <tr><th scope="row">{{ queue }}</th><td>{{ words }}</td></tr>
+      {% for each in hours %}
+      <tr><th scope="row">{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
+        {%- if each.last_intake_minutes and not each.closing %}<p class="hint">{{ ngettext("New chats until %(num)s minute before closing time", "New chats until %(num)s minutes before closing time", each.last_intake_minutes) }}</p>{% endif %}</td></tr>
       {% endfor %}
     </table>
   </section>
@@ -446,4 +511,4 @@ ui = template("""
   {% endif %}
 </div>
 {% endmacro %}
-""")
+""")  # noqa: E501

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -39,6 +39,7 @@ LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 language: ContextVar[str] = ContextVar("language", default="nl")
 inline: dict[str, tuple[str, str]] = {}
 zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
+own_language = "nl"  # and so is this: for whoever wants none that we have
 
 
 # ---- language --------------------------------------------------------------------------------------------
@@ -80,8 +81,8 @@ def translations(code: str) -> GNUTranslations:
     return GNUTranslations(compiled)
 
 
-def clock_time(moment: datetime) -> str:
-    return format_time(moment.astimezone(zone), "short", locale=LANGUAGES[language.get()])
+def clock_time(moment: datetime, there: ZoneInfo | None = None) -> str:
+    return format_time(moment.astimezone(there or zone), "short", locale=LANGUAGES[language.get()])
 
 
 def day(moment: datetime) -> str:
@@ -90,6 +91,21 @@ def day(moment: datetime) -> str:
 
 def short_day(moment: datetime) -> str:
     return format_date(moment.astimezone(zone), "medium", locale=LANGUAGES[language.get()])
+
+
+def weekday(n: int) -> str:
+    """0 = Monday."""
+    return format_date(date(2024, 1, 1 + n), "EEEE", locale=LANGUAGES[language.get()])
+
+
+def short_date(of: date) -> str:
+    """With its weekday: "wo 11 mrt 2026"."""
+    return format_skeleton("yMMMEd", of, locale=LANGUAGES[language.get()])
+
+
+def weekday_date(of: date) -> str:
+    """Where the year is known: "wo 11 mrt"."""
+    return format_skeleton("MMMEd", of, locale=LANGUAGES[language.get()])
 
 
 def number(n: int) -> str:
@@ -140,6 +156,8 @@ env.filters["all_of"] = all_of
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
 env.filters["short_day"] = short_day
+env.filters["short_date"] = short_date
+env.filters["weekday_date"] = weekday_date
 env.filters["file_size"] = file_size
 env.filters["language_name"] = language_name
 env.globals["language"] = language.get

@@ -4,23 +4,25 @@
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const ask = document.getElementById("ask");
+let sent = ""; // the form whose answer is awaited
 
 document.addEventListener("htmx:after:swap", () => {
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
   if (question && !ask.open) ask.showModal();
   question?.setAttribute("data-live", "");
+  if (ask.open && !ask.querySelector("[data-ask]")) ask.close(); // it has been answered
   // What is wrong gets the focus: the first field, or the words over the form.
-  const wrong = document.querySelector("form[data-sent] [aria-invalid], form[data-sent] [data-problem]");
+  const form = sent && document.getElementById(sent); // a new one, in the place of the one that was sent
+  const wrong = form && (form.querySelector("[aria-invalid]") ?? form.querySelector("[data-problem]"));
   if (wrong) {
-    const form = wrong.closest("form");
-    form.removeAttribute("data-sent");
+    sent = "";
     (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
   }
   for (const notice of all("[data-fades]:not([data-fading])")) {
     notice.dataset.fading = "";
     setTimeout(() => notice.remove(), 6_000);
   }
-  for (const form of all("form[data-guard]")) mark(form);
+  for (const each of all("form[data-guard]")) mark(each);
 });
 ask.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
 
@@ -45,7 +47,7 @@ for (const name of ["input", "change"]) document.addEventListener(name, ({ targe
   mark(form);
 });
 addEventListener("beforeunload", (event) => { if (changed()) event.preventDefault(); });
-document.addEventListener("htmx:before:request", ({ target }) => target.matches?.("form") && target.setAttribute("data-sent", ""));
+document.addEventListener("htmx:before:request", ({ target }) => { if (target.matches?.("form")) sent = target.id; });
 document.addEventListener("htmx:after:request", ({ target, detail }) => {
   if (target.matches?.("form") && detail.ctx?.response?.status < 300) target.leaving = target.fresh = true; // whatever follows: it has been saved
 });
@@ -90,6 +92,22 @@ document.addEventListener("click", async ({ target }) => {
     list.append(row);
     row.querySelector("input, select, textarea")?.focus();
     list.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  // The rows of one list, in the place of those of others: the hours of Monday on other days.
+  const spread = target.closest?.("[data-copies-rows]");
+  if (spread) {
+    const from = all("[data-row]", document.getElementById(spread.dataset.copiesRows));
+    for (const list of spread.dataset.to.split(" ").map((id) => document.getElementById(id))) {
+      const empty = document.getElementById(`${list.id}-row`).content;
+      list.replaceChildren(...from.map((row, n) => {
+        const copy = empty.cloneNode(true).firstElementChild;
+        for (const each of all("[id]", copy)) each.id += `-${n}`;
+        const values = all("input", row).map((input) => input.value);
+        all("input", copy).forEach((input, at) => { input.value = values[at]; });
+        return copy;
+      }));
+      list.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }
   const remove = target.closest?.("[data-remove-row]");
   if (remove) {

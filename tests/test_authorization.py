@@ -118,6 +118,23 @@ PUT    /settings/offers/{offer:int}                401     401      401   403   
 POST   /settings/offers/{offer:int}/position       401     401      401   403   403        404   404
 POST   /settings/offers/{offer:int}/earlier        401     401      401   403   403        404   404
 DELETE /settings/offers/{offer:int}                401     401      401   403   403        404   404
+GET    /settings/hours                             401     401      401   403   403        403   200
+GET    /settings/hours/answer                      401     401      401   403   403        403   422
+GET    /settings/hours/closing                     401     401      401   403   403        403   200
+POST   /settings/hours/closing                     401     401      401   403   403        403   200
+DELETE /settings/hours/closing                     401     401      401   403   403        403   200
+GET    /settings/hours/{queue:int}                 401     401      401   403   403        403   404
+PUT    /settings/hours/{queue:int}                 401     401      401   403   403        403   404
+GET    /settings/days                              401     401      401   403   403        403   200
+PUT    /settings/days/holidays                     401     401      401   403   403        403   409
+GET    /settings/days/new                          401     401      401   403   403        403   200
+GET    /settings/days/{day:int}                    401     401      401   403   403        403   404
+POST   /settings/days                              401     401      401   403   403        403   422
+PUT    /settings/days/{day:int}                    401     401      401   403   403        403   404
+GET    /settings/days/{day:int}/deletion           401     401      401   403   403        403   404
+DELETE /settings/days/{day:int}                    401     401      401   403   403        403   404
+GET    /settings/desk                              401     401      401   403   403        403   200
+PUT    /settings/desk                              401     401      401   403   403        403   422
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -227,7 +244,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
     url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
-    for thing in ("file", "queue", "preset"):
+    for thing in ("file", "queue", "preset", "day"):
         url = url.replace(f"{{{thing}:int}}", "999")
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)

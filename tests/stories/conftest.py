@@ -69,7 +69,7 @@ TRACES += (
     "chat",
 )
 TRACES += ("shown_token", "identity")
-TRACES += ("visitor", "readiness", "session", "sign_in_failure")
+TRACES += ("visitor", "readiness", "session", "sign_in_failure", "special_day", "opening_hours")
 
 story_failed = pytest.StashKey[bool]()
 
@@ -179,7 +179,8 @@ class Server:
         self.sql(f"UPDATE {table} SET {changes} WHERE name = ?", *columns.values(), name)
 
     def remember(self) -> None:
-        self.first = {table: self.sql(f"SELECT * FROM {table}") for table in ("queue", "profile")}
+        tables = ("queue", "profile", "opening_hours")
+        self.first = {table: self.sql(f"SELECT * FROM {table}") for table in tables}
 
     def forget(self) -> None:
         """Everything as it was before the first story."""

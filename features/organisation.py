@@ -1,0 +1,150 @@
+"""Organisation: the settings page of the desk itself: its name, its time zone, its language.
+
+GET /settings/desk
+PUT /settings/desk
+"""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from litestar import Request, Response, get, put
+from msgspec import Struct
+
+import db
+import layouts
+from db.clock import now
+from db.tables import Desk
+from features import desk, live, settings
+from features.access import agent_of, may
+from layouts import LANGUAGES, Form, _, html, template
+
+NAME_LENGTH = 60
+AREAS = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian"}
+
+settings.entry("desk", "/settings/desk", lambda: _("Organisation"), "landmark", "manage_desk")
+
+
+class DeskChanged(live.Event, frozen=True):
+    """Its name, time zone or language: every process reads them anew."""
+
+
+class DeskForm(Struct):
+    """As the page sends it."""
+
+    name: str = ""
+    time_zone: str = ""
+    language: str = ""
+    version: str = ""
+
+
+@get("/settings/desk", guards=[may("manage_desk")])
+async def show(request: Request[Any, Any, Any]) -> Response[str]:
+    return html(ui.page(agent_of(request), await form_now(), zones(), languages(), now()))
+
+
+@put("/settings/desk", guards=[may("manage_desk")], status_code=200)
+async def save(request: Request[Any, Any, Any], data: Form[DeskForm]) -> Response[str]:
+    if errors := problems_with(data):
+        return html(ui.form(data, zones(), languages(), now(), errors), status_code=422)
+    id = await desk_id()
+    values = {"name": tidy(data.name), "time_zone": data.time_zone, "language": data.language}
+    try:
+        async with db.transaction():
+            await settings.change(agent_of(request), Desk, id, settings.version(data.version), values)
+    except settings.Outdated:
+        data.version = (await form_now()).version
+        errors = {"form": await settings.outdated(Desk, id)}
+        return html(ui.form(data, zones(), languages(), now(), errors), status_code=409)
+    await desk.load()
+    live.publish("desk", DeskChanged())
+    return html(ui.form(await form_now(), zones(), languages(), now()), settings.saved())
+
+
+async def keep_current(stop: asyncio.Event) -> None:
+    """What another process has changed is read anew here."""
+    with live.subscribed("desk") as news:
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _stopping: news.put(live.Connected()))
+        while not stop.is_set():
+            changed = any(isinstance(event, DeskChanged | live.Connected) for event in await news.batch())
+            if changed and not stop.is_set():
+                with contextlib.suppress(Exception):  # the next change may succeed
+                    await desk.load()
+
+
+def problems_with(form: DeskForm) -> dict[str, str]:
+    errors = {}
+    name = tidy(form.name)
+    if not name:
+        errors["name"] = _("Give it a name.")
+    elif len(name) > NAME_LENGTH:
+        errors["name"] = settings.too_long(len(name), NAME_LENGTH)
+    if form.time_zone not in zones():
+        errors["time_zone"] = _("Choose a time zone from the list.")
+    if form.language not in LANGUAGES:
+        errors["language"] = _("Choose a language from the list.")
+    return errors
+
+
+def tidy(text: str) -> str:
+    return " ".join(text.split())
+
+
+async def desk_id() -> int:
+    row = await Desk.select(Desk.id).first()
+    assert row
+    return int(row["id"])
+
+
+async def form_now() -> DeskForm:
+    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.version).first()
+    assert row
+    return DeskForm(row["name"], row["time_zone"], row["language"], str(row["version"]))
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """Europe first."""
+    known = {zone for zone in available_timezones() if "/" in zone and zone.split("/")[0] in AREAS}
+    known |= {zone for zone in available_timezones() if zone.startswith("Pacific/")} | {"UTC"}
+    return tuple(sorted(known, key=lambda zone: (not zone.startswith("Europe/"), zone)))
+
+
+def languages() -> list[tuple[str, str]]:
+    return [(code, layouts.language_name(code)) for code in LANGUAGES]
+
+
+def time_in(zone: str, at: datetime) -> str:
+    """What the clock shows there."""
+    return layouts.clock_time(at, ZoneInfo(zone) if zone in zones() else None)
+
+
+layouts.env.globals["time_in"] = time_in
+tasks = [keep_current]
+routes = [show, save]
+
+ui = template("""
+{% from "components.html" import field, select_field %}
+{% import "settings" as settings %}
+
+{% macro page(person, form_, zones, languages, at) %}
+{% call settings.page(person, _("Organisation"), _("What the desk is called, and by which clock it works."), "/settings/desk") %}
+{{ form(form_, zones, languages, at) }}
+{% endcall %}
+{% endmacro %}
+
+{% macro form(desk, zones, languages, at, errors={}) %}
+<form id="desk" class="stack" method="dialog" data-guard hx-put="/settings/desk" hx-swap="outerHTML" novalidate>
+  {{ settings.problem(errors.get("form")) }}
+  {{ field(_("Name of the organisation"), "name", desk.name, errors, hint=_("At the top of every window, and in each transcript.")) }}
+  {% set options = [] %}{% for zone in zones %}{{ options.append((zone, zone | replace("_", " "))) or "" }}{% endfor %}
+  {{ select_field(_("Time zone"), "time_zone", options, desk.time_zone, errors, hint=_("Opening hours and all times on screen. There it is now %(time)s.", time=time_in(desk.time_zone, at))) }}
+  {{ select_field(_("Default language"), "language", languages, desk.language, errors, hint=_("For whoever has not chosen one of ours.")) }}
+  {{ settings.save_bar("/settings/desk", desk.version) }}
+</form>
+{% endmacro %}
+""")  # noqa: E501
