@@ -44,13 +44,13 @@ ROLES = {
     ],
 }
 
-# (user name, display name, role, language of the interface, profiles)
+# (user name, display name, role, languages, first that of the interface, profiles)
 PEOPLE = (
-    ("an", "An", "agent", "nl", ("Loket", "Backoffice")),
-    ("bram", "Bram", "agent", "nl", ("Loket", "Vergunningen")),
-    ("chloe", "Chloé", "agent", "fr", ("Loket",)),
-    ("eva", "Eva", "supervisor", "nl", ("Loket",)),
-    ("admin", "Beheerder", "admin", "nl", ()),
+    ("an", "An", "agent", ("nl",), ("Loket", "Backoffice")),
+    ("bram", "Bram", "agent", ("nl", "en"), ("Loket", "Vergunningen")),
+    ("chloe", "Chloé", "agent", ("fr", "nl"), ("Loket",)),
+    ("eva", "Eva", "supervisor", ("nl", "fr"), ("Loket",)),
+    ("admin", "Beheerder", "admin", ("nl",), ()),
 )
 
 # (name, places, {queue: priority})
@@ -296,13 +296,14 @@ async def new_profiles(queues: dict[str, int]) -> dict[str, int]:
 
 
 async def new_people(hashes: dict[str, str], roles: dict[str, int], profiles: dict[str, int]) -> None:
-    for username, name, role, language, theirs in PEOPLE:
+    for username, name, role, languages, theirs in PEOPLE:
         agent = Agent(
             username=username,
             name=name,
             password_hash=hashes[username],
             role=roles[role],
-            language=language,
+            language=languages[0],
+            languages=_json(languages),
             created_at=now(),
         )
         await agent.save()
