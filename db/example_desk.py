@@ -29,21 +29,6 @@ from db.tables import (
 WEEKDAYS = range(5)
 MORNING, AFTERNOON = (9 * 60, 12 * 60), (13 * 60, 17 * 60)
 
-ROLES = {
-    "agent": ["chat"],
-    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports"],
-    "admin": [
-        "manage_desk",
-        "manage_people",
-        "manage_widgets",
-        "manage_presets",
-        "read_log",
-        "manage_privacy",
-        "see_reports",
-        "read_audit",
-    ],
-}
-
 # (user name, display name, role, languages, first that of the interface, profiles)
 PEOPLE = (
     ("an", "An", "agent", ("nl",), ("Loket", "Backoffice")),
@@ -278,6 +263,8 @@ async def new_queues() -> dict[str, int]:
 
 
 async def new_roles() -> dict[str, int]:
+    from features.access import ROLES
+
     roles = [Role(name=name, permissions=json.dumps(permissions)) for name, permissions in ROLES.items()]
     for role in roles:
         await role.save()

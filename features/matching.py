@@ -265,8 +265,8 @@ class Desk:
         """Who gets what, now. Agents who can be asked at once go first: fewest places taken, then idle
         longest; each takes the first of its own order. Then the places of those who are answering something
         else are allotted in the same way ("later"), so that a place is never promised twice. A chat that
-        already has a promise may be asked of somebody else sooner. Of those with as many places taken who have
-        been idle about as long, one who speaks the chat's language goes first."""
+        already has a promise may be asked of somebody else sooner. Of those with as many places taken,
+        and idle about as long, one who speaks the chat's language goes first."""
         line = {chat for chat in self.chats.values() if self.is_in_line(chat)}
         if newcomer:
             line.add(newcomer)
