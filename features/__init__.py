@@ -12,6 +12,7 @@ import db.settings
 from features import (
     access,
     account,
+    admission,
     alerts,
     arrival,
     assets,
@@ -92,6 +93,7 @@ ALL: tuple[ModuleType, ...] = (
     duty,
     passwords,
     second_factor,
+    admission,
     people,
     profile_page,
     roles,

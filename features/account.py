@@ -171,7 +171,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro password(person, errors) %}
-<form id="password-form" class="stack" method="dialog" hx-put="/settings/me/password" hx-swap="outerHTML" novalidate aria-labelledby="password-title">
+<form id="password-form" class="stack settings-part" method="dialog" hx-put="/settings/me/password" hx-swap="outerHTML" novalidate aria-labelledby="password-title">
   <h2 class="title" id="password-title">{{ _("Password") }}</h2>
   <input class="visually-hidden" name="username" value="{{ person.username }}" autocomplete="username" tabindex="-1" aria-hidden="true" readonly>
   {{ field(_("Your password now"), "old", "", errors, type="password", autocomplete="current-password") }}
@@ -181,7 +181,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro sessions(browsers) %}
-<section class="stack" id="sessions" aria-labelledby="sessions-title">
+<section class="stack settings-part" id="sessions" aria-labelledby="sessions-title">
   <h2 class="title" id="sessions-title">{{ _("Where you are signed in") }}</h2>
   <ul class="rows">
     {% for each in browsers %}

@@ -20,7 +20,7 @@ from litestar.params import FromPath
 import db
 import layouts
 from db.tables import Profile, ProfileQueue, Readiness
-from features import people, profiles, queues, routing, settings
+from features import admission, profiles, queues, routing, settings
 from features.access import Person, agent_of, may
 from layouts import _, html, swap, template
 
@@ -100,7 +100,7 @@ async def change(person: Person, profile: int, form: ProfileForm) -> None:
             await put_queues(profile, after)
         for agent in await on_duty(profile):
             await routing.switch(agent, profile)
-            db.after_commit(partial(people.tell_console, agent))
+            db.after_commit(partial(admission.tell_console, agent))
 
 
 @get("/settings/profiles/{profile:int}/deletion", guards=[may("manage_people")])

@@ -18,7 +18,7 @@ from litestar.params import FromPath
 
 import db
 from db.tables import Agent, Role
-from features import access, people, routing, settings
+from features import access, admission, people, routing, settings
 from features.access import agent_of, may
 from layouts import _, html, swap, template
 
@@ -112,14 +112,14 @@ async def save(request: Request[Any, Any, Any], role: FromPath[int]) -> Response
             await db.lock(routing.LOCK)
             version, new = settings.version(form.version), await values(form, role)
             if await settings.change(agent_of(request), Role, role, version, new):
-                await people.keep_somebody()
-                await people.apply_to_duty(await with_role(role))
+                await admission.keep_somebody()
+                await admission.apply_to_duty(await with_role(role))
     except settings.Outdated:
         form.version = (await form_of(role)).version
         words = await settings.outdated(Role, role)
         return html(ui.form(role, form, sentences(), {"form": words}), status_code=409)
-    except people.NobodyLeft:
-        errors = {"permissions": people.nobody_left()}
+    except admission.NobodyLeft:
+        errors = {"permissions": admission.nobody_left()}
         return html(ui.form(role, form, sentences(), errors), status_code=422)
     return html(ui.form(role, await form_of(role), sentences(), {}), settings.saved())
 

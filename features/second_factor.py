@@ -367,7 +367,7 @@ ui = template("""
 
 {# On one's own page. #}
 {% macro region(state, errors) %}
-<section class="stack" id="second-factor" aria-labelledby="second-factor-title">
+<section class="stack settings-part" id="second-factor" aria-labelledby="second-factor-title">
   {{ head() }}
   {% if state.on %}
   {{ status("green", _("On")) }}
@@ -391,7 +391,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro setting_up(key, errors) %}
-<section class="stack" id="second-factor" aria-labelledby="second-factor-title">
+<section class="stack settings-part" id="second-factor" aria-labelledby="second-factor-title">
   {{ head() }}
   <form class="stack" method="dialog" hx-put="/settings/me/second-factor" hx-swap="none" novalidate>
     {{ key_to_scan(key) }}
@@ -402,7 +402,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro on_now(codes) %}
-<section class="stack" id="second-factor" aria-labelledby="second-factor-title">
+<section class="stack settings-part" id="second-factor" aria-labelledby="second-factor-title">
   {{ head() }}
   {{ status("green", _("On")) }}
   {{ recovery(codes) }}

@@ -1,6 +1,7 @@
 """Every route, walked by everybody: what each gets, and that nobody gets what is another's."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,43 @@ POST   /settings/queues                            401     401      401   403   
 PUT    /settings/queues/{queue:int}                401     401      401   403   403        403   422
 GET    /settings/queues/{queue:int}/deletion       401     401      401   403   403        403   200
 DELETE /settings/queues/{queue:int}                401     401      401   403   403        403   404
+GET    /invitation/{token:str}                     404     404      404   404   404        404   404
+POST   /invitation/{token:str}                     404     404      404   404   404        404   404
+POST   /session/code                               422     422      422   422   422        422   422
+POST   /session/second-factor                      422     422      422   422   422        422   422
+GET    /settings/people                            401     401      401   403   403        403   200
+GET    /settings/people/new                        401     401      401   403   403        403   200
+GET    /settings/people/{agent:int}                401     401      401   403   403        403   404
+POST   /settings/people                            401     401      401   403   403        403   422
+PUT    /settings/people/{agent:int}                401     401      401   403   403        403   404
+POST   /settings/people/{agent:int}/link           401     401      401   403   403        403   404
+GET    /settings/people/{agent:int}/deactivation   401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/activity       401     401      401   403   403        403   404
+PUT    /settings/people/{agent:int}/activity       401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/sessions       401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/second-factor  401     401      401   403   403        403   404
+GET    /settings/roles                             401     401      401   403   403        403   200
+GET    /settings/roles/new                         401     401      401   403   403        403   200
+GET    /settings/roles/{role:int}                  401     401      401   403   403        403   404
+POST   /settings/roles                             401     401      401   403   403        403   422
+PUT    /settings/roles/{role:int}                  401     401      401   403   403        403   404
+GET    /settings/roles/{role:int}/deletion         401     401      401   403   403        403   404
+DELETE /settings/roles/{role:int}                  401     401      401   403   403        403   404
+GET    /settings/profiles                          401     401      401   403   403        403   200
+GET    /settings/profiles/new                      401     401      401   403   403        403   200
+GET    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+POST   /settings/profiles                          401     401      401   403   403        403   422
+PUT    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/profiles/{profile:int}/deletion   401     401      401   403   403        403   404
+DELETE /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/me                                401     401      401   200   200        200   200
+PUT    /settings/me                                401     401      401   422   422        422   422
+PUT    /settings/me/password                       401     401      401   422   422        422   422
+DELETE /settings/me/sessions                       401     401      401   200   200        200   200
+DELETE /settings/me/sessions/{session:int}         401     401      401   404   404        404   404
+GET    /settings/me/second-factor                  401     401      401   200   200        200   200
+PUT    /settings/me/second-factor                  401     401      401   422   422        422   422
+DELETE /settings/me/second-factor                  401     401      401   404   404        404   404
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -197,6 +235,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = (
         url.replace("{offer:int}", str(here.offer)).replace("{file:int}", "999").replace("{queue:int}", "999")
     )
+    url = re.sub("{(agent|role|profile|session):int}", "999", url)
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
