@@ -21,7 +21,7 @@ from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session
 from features import access, audit, desk, mail
 from features.access import public
-from layouts import Form, _, html, speaking, template
+from layouts import Form, _, html, speaking, swap, template
 
 DAYS = 7
 PURPOSES = ("invitation", "password")  # without a password yet; in place of a forgotten one
@@ -119,7 +119,7 @@ async def choose(request: Request[Any, Any, Any], token: FromPath[str], data: Fo
                 raise NotFoundException
             await put(agent["id"], password_hash)
             await audit.note(agent["id"], "password_chosen", f"agent:{agent['id']}")
-        return html(ui.chosen(agent["username"]))
+        return html(ui.chosen(agent["username"]), swap("#choice-words", ui.saved(), "outerHTML"))
 
 
 async def put(agent: int, password_hash: str, keep_session: int = 0) -> None:
@@ -159,9 +159,9 @@ ui = template("""
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=agent.name) }}</h1>
 {% if purpose == "invitation" %}
-<p>{{ _("You are invited to the chat of %(desk)s. Choose a password; then you can sign in.", desk=desk) }}</p>
+<p id="choice-words">{{ _("You are invited to the chat of %(desk)s. Choose a password; then you can sign in.", desk=desk) }}</p>
 {% else %}
-<p>{{ _("Choose a new password. The old one then no longer works.") }}</p>
+<p id="choice-words">{{ _("Choose a new password. The old one then no longer works.") }}</p>
 {% endif %}
 {{ form(token, agent, {}) }}
 {% endcall %}
@@ -176,9 +176,10 @@ ui = template("""
 {% endmacro %}
 
 {% macro chosen(username) %}
-<div id="choice" class="stack">
-  {{ notice("success", _("Your password has been saved. Sign in with it."), attrs={"role": "status"}) }}
-  {{ access.sign_in_form(username, "", {}) }}
-</div>
+<div id="choice">{{ access.sign_in_form(username, "", {}) }}</div>
+{% endmacro %}
+
+{% macro saved() %}
+{{ notice("success", _("Your password has been saved. Sign in with it."), attrs={"role": "status"}) }}
 {% endmacro %}
 """)  # noqa: E501

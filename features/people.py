@@ -329,7 +329,7 @@ ui = template("""
 {% if each.state == "ready" %}{{ status("green", _("Available")) }}
 {% elif each.state == "paused" %}{{ status("amber", duty.reason(each.reason)) }}
 {% elif each.state == "gone" %}{{ status("red", _("Connection lost")) }}
-{% elif each.state == "signed_in" %}{{ status("grey", _("Signed in")) }}
+{% elif each.state == "signed_in" %}{{ status("blue", _("Signed in")) }}
 {% elif each.state == "invited" %}{{ status("amber", _("Invited")) }}
 {% elif each.state == "inactive" %}{{ status("red", _("Deactivated")) }}
 {% else %}{{ status("grey", _("Not signed in")) }}{% endif %}

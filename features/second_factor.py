@@ -372,7 +372,7 @@ ui = template("""
   {% if state.on %}
   {{ status("green", _("On")) }}
   <p class="soft">{{ ngettext("%(num)s recovery code left.", "%(num)s recovery codes left.", state.left) }}</p>
-  {% if state.required %}<p class="soft">{{ _("Your role asks for it.") }}</p>{% else %}
+  {% if state.required %}<p class="soft">{{ errors.get("code") or _("Your role asks for it.") }}</p>{% else %}
   <form class="stack" method="dialog" hx-delete="/settings/me/second-factor" hx-swap="none" novalidate>
     {{ code_field(_("To switch it off: a code of the app, or a recovery code"), errors, "") }}
     <div class="actions">{{ button(_("Switch off"), "secondary", type="submit") }}</div>
@@ -406,7 +406,7 @@ ui = template("""
   {{ head() }}
   {{ status("green", _("On")) }}
   {{ recovery(codes) }}
-  <div class="actions">{{ button(_("I have kept them"), "primary", attrs={"href": "/settings/me"}) }}</div>
+  <div class="actions">{{ button(_("I have kept them"), "primary", attrs={"href": "/settings/me"}) }}{{ button(_("Copy"), "secondary", "copy", attrs={"data-copy": "recovery-codes", "data-copied": _("Copied")}) }}</div>
 </section>
 {% endmacro %}
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from db.tables import Agent, Audit, Chat, OneTimeLink, Profile, Readiness, Role, Session
+from db.tables import Agent, Audit, Chat, Mail, OneTimeLink, Profile, Readiness, Role, Session
+from features import first_admin, mail
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import PASSWORD, AgentClient, Person
+from tests.test_after_the_end import Post, configure
 
 NEW = {
     "name": "Dirk",
@@ -104,6 +106,46 @@ async def test_the_audit_tells_of_a_person_without_naming_them(desk: Desk) -> No
     assert "irk" not in text
     assert "password_hash" not in text or "argon2" not in text
     assert json.loads(rows[0]["fields"])["role"] == [None, 1]
+
+
+async def test_a_link_is_mailed_too_in_the_agents_language_and_both_work_once(desk: Desk) -> None:
+    admin, office = await scenes.sign_in_admin(desk), Post()
+    await office.open()
+    configure(desk, f"smtp://127.0.0.1:{office.port}")
+    answer = await admin.post("/settings/people", NEW | {"email": "dirk@voorbeeld.be", "language": "fr"})
+    assert "onderweg naar dirk@voorbeeld.be" in answer.text
+    shown = link_in(answer.text)
+    await mail.send_due()
+    await mail.send_due()
+    await office.close()
+    ((to, letter),) = office.letters
+    assert to == ["dirk@voorbeeld.be"]
+    assert letter["Subject"] == "Vous êtes invité au chat de Gemeente Voorbeeld"
+    mailed = link_in(letter.get_content())
+    assert mailed != shown
+    assert (await desk.nobody().get(shown)).status_code == 200
+    assert (await desk.nobody().post(mailed, {"password": LONG})).is_success
+    assert (await desk.nobody().get(shown)).status_code == 404, "a password has been chosen"
+    (kept,) = await Mail.select()
+    assert mailed.rpartition("/")[2] not in str(kept)
+
+
+async def test_without_a_mail_server_or_an_address_nothing_is_mailed(desk: Desk) -> None:
+    admin = await scenes.sign_in_admin(desk)
+    answer = await admin.post("/settings/people", NEW | {"email": "dirk@voorbeeld.be"})
+    assert "onderweg" not in answer.text
+    configure(desk, "smtp://127.0.0.1:9")
+    answer = await admin.post("/settings/people", NEW | {"username": "els"})
+    assert "onderweg" not in answer.text
+    assert await Mail.count() == 0
+
+
+async def test_a_new_desk_has_three_roles(empty_desk: Desk) -> None:
+    link = await first_admin.first_admin_link()
+    form = {"username": "beheer", "name": "Beheer", "password": LONG}
+    await empty_desk.nobody().post(str(link), form)
+    assert [row["name"] for row in await Role.select(Role.name)] == ["agent", "supervisor", "admin"]
+    assert await permissions("agent") == ["chat"]
 
 
 # ---- in and out ------------------------------------------------------------------------------------------

@@ -137,7 +137,13 @@ async def test_it_goes_off_with_a_code_or_by_an_admin(desk: Desk, clock: Any) ->
     assert (await admin.send("DELETE", f"/settings/people/{row['id']}/second-factor")).is_success
     assert (await an.sign_in()).headers["hx-redirect"] == "/console"
     whats = [each["what"] for each in await Audit.select(Audit.what).order_by(Audit.id)]
-    assert whats == ["second_factor_on", "second_factor_off", "second_factor_on", "second_factor_reset"]
+    on, used, off, reset = (
+        "second_factor_on",
+        "recovery_code_used",
+        "second_factor_off",
+        "second_factor_reset",
+    )
+    assert whats == [on, used, off, on, reset]
     assert await RecoveryCode.count() == 0
 
 
