@@ -309,7 +309,7 @@ ui = template("""
 </div>
 <table class="cards-on-phone">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Now") }}</th><th scope="col">{{ _("Role") }}</th><th scope="col">{{ _("Profiles") }}</th><th scope="col">{{ _("Languages") }}</th></tr></thead>
-  <tbody id="people">
+  <tbody id="people" hx-get="/settings/people" hx-trigger="every 5s" hx-select="#people" hx-swap="outerMorph">
     {% for each in people %}
     <tr data-row>
       <th scope="row"><span><a href="/settings/people/{{ each.id }}" translate="no">{{ each.name }}</a> <span class="soft small" translate="no">{{ each.username }}</span></span></th>

@@ -5,6 +5,7 @@ POST   /session/second-factor            set up before one may go on: the role a
 GET    /settings/me/second-factor        begin to set it up
 PUT    /settings/me/second-factor        confirmed by a first code
 DELETE /settings/me/second-factor        no longer; asks for a code
+POST   /settings/me/recovery-codes       new ones, in place of the old; asks for a code
 
 TOTP (RFC 6238), as every app does it: six digits, 30 s, and a step of leeway to either side.
 """
@@ -273,6 +274,17 @@ class Code(Struct):
     code: str = ""
 
 
+async def problem_with(person: access.Person, connection: Request[Any, Any, Any], code: str) -> str:
+    """Whoever sits at an open page shows that they have the telephone."""
+    wait, tried = await access.count_try(person.username, address_of(connection))
+    if wait:
+        return access.too_often(wait)
+    if not await accepted(person.id, code):
+        return wrong_code()
+    await access.forget_try(tried)
+    return ""
+
+
 @get("/settings/me/second-factor", guards=[signed_in])
 async def begin(request: Request[Any, Any, Any]) -> Response[str]:
     person = agent_of(request)
@@ -298,24 +310,34 @@ async def stop(request: Request[Any, Any, Any]) -> Response[str]:
     state = await state_of(person.id)
     if not state.on:
         raise NotFoundException
-    wait, tried = await access.count_try(person.username, address_of(request))
-    problem = ""
     if state.required:
         problem = _("Your role asks for a second step: it cannot be switched off.")
-    elif wait:
-        problem = access.too_often(wait)
-    elif not await accepted(person.id, request.query_params.get("code", "")):
-        problem = wrong_code()
+    else:
+        problem = await problem_with(person, request, request.query_params.get("code", ""))
     if problem:
         region = ui.region(state, {"code": problem})
-        return html(swap("#second-factor", region, "outerHTML"), status_code=429 if wait else 422)
-    await access.forget_try(tried)
+        return html(swap("#second-factor", region, "outerHTML"), status_code=422)
     async with db.transaction():
         await take_away(person.id, person.id)
     return html(swap("#second-factor", ui.region(await state_of(person.id), {}), "outerHTML"))
 
 
-routes = [give_code, set_up_now, begin, finish, stop]
+@post("/settings/me/recovery-codes", guards=[signed_in], status_code=200)
+async def renew_codes(request: Request[Any, Any, Any], data: Form[Code]) -> Response[str]:
+    person = agent_of(request)
+    state = await state_of(person.id)
+    if not state.on:
+        raise NotFoundException
+    if problem := await problem_with(person, request, data.code):
+        region = ui.region(state, {"code": problem})
+        return html(swap("#second-factor", region, "outerHTML"), status_code=422)
+    async with db.transaction():
+        codes = await new_codes(person.id)
+        await audit.note(person.id, "recovery_codes_made", f"agent:{person.id}")
+    return html(swap("#second-factor", ui.on_now(codes), "outerHTML"))
+
+
+routes = [give_code, set_up_now, begin, finish, stop, renew_codes]
 
 ui = template("""
 {% from "components.html" import button, field, icon, notice, status %}
@@ -372,12 +394,14 @@ ui = template("""
   {% if state.on %}
   {{ status("green", _("On")) }}
   <p class="soft">{{ ngettext("%(num)s recovery code left.", "%(num)s recovery codes left.", state.left) }}</p>
-  {% if state.required %}<p class="soft">{{ errors.get("code") or _("Your role asks for it.") }}</p>{% else %}
-  <form class="stack" method="dialog" hx-delete="/settings/me/second-factor" hx-swap="none" novalidate>
-    {{ code_field(_("To switch it off: a code of the app, or a recovery code"), errors, "") }}
-    <div class="actions">{{ button(_("Switch off"), "secondary", type="submit") }}</div>
+  {% if state.required %}<p class="soft">{{ _("Your role asks for it.") }}</p>{% endif %}
+  <form class="stack" method="dialog" hx-post="/settings/me/recovery-codes" hx-swap="none" novalidate>
+    {{ code_field(_("To change something here: a code of the app, or a recovery code"), errors, "") }}
+    <div class="actions">
+      {{ button(_("New recovery codes"), "secondary", "refresh-cw", type="submit") }}
+      {% if not state.required %}{{ button(_("Switch off"), "secondary", attrs={"hx-delete": "/settings/me/second-factor", "hx-include": "closest form", "hx-swap": "none"}) }}{% endif %}
+    </div>
   </form>
-  {% endif %}
   {% else %}
   {{ status("grey", _("Off")) }}
   <div class="actions">{{ button(_("Set up"), "secondary", "lock", attrs={"hx-get": "/settings/me/second-factor", "hx-swap": "none"}) }}</div>

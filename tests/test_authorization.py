@@ -125,6 +125,7 @@ DELETE /settings/me/sessions/{session:int}         401     401      401   404   
 GET    /settings/me/second-factor                  401     401      401   200   200        200   200
 PUT    /settings/me/second-factor                  401     401      401   422   422        422   422
 DELETE /settings/me/second-factor                  401     401      401   404   404        404   404
+POST   /settings/me/recovery-codes                  401     401      401   404   404        404   404
 DELETE /session                                    401     401      401   409   200        200   200
 """
 

@@ -124,6 +124,33 @@ async def test_who_has_one_cannot_get_another_by_the_password_alone(desk: Desk, 
     assert "balie_session" not in thief.client.cookies
 
 
+async def test_new_recovery_codes_end_the_old_ones(desk: Desk) -> None:
+    an = await desk.agent("an")
+    _key, codes = await set_up(an)
+    wrong = await an.post("/settings/me/recovery-codes", {"code": "x"})
+    assert (wrong.status_code, codes_in(wrong.text)) == (422, [])
+    answer = await an.post("/settings/me/recovery-codes", {"code": codes[0]})
+    new = codes_in(answer.text)
+    assert len(new) == 10
+    assert (await code(await password(desk, "an"), codes[1])).status_code == 422
+    assert (await code(await password(desk, "an"), new[0])).is_success
+
+
+async def test_under_an_open_page_one_signs_in_again_with_both(desk: Desk, clock: Any) -> None:
+    an = await desk.agent("an")
+    key, _codes = await set_up(an)
+    await Session.delete(force=True)
+    clock.shift(60)
+    answer = await an.post("/session", {"username": "an", "password": PASSWORD, "again_as": "an"})
+    assert "sign-in-again" not in answer.text, "not yet"
+    an.screen.show(answer.text)
+    pending = an.screen.first("[name=pending]").attributes["value"]
+    sent = {"pending": pending, "code": at(key), "again_as": "an"}
+    answer = await an.post("/session/code", sent)
+    assert 'id="sign-in-again" hidden data-done' in answer.text
+    assert "hx-redirect" not in answer.headers
+
+
 async def test_it_goes_off_with_a_code_or_by_an_admin(desk: Desk, clock: Any) -> None:
     an = await desk.agent("an")
     _key, codes = await set_up(an)
