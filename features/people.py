@@ -312,7 +312,7 @@ ui = template("""
   <tbody id="people" hx-get="/settings/people" hx-trigger="every 5s" hx-select="#people" hx-swap="outerMorph">
     {% for each in people %}
     <tr data-row>
-      <th scope="row"><span><a href="/settings/people/{{ each.id }}" translate="no">{{ each.name }}</a> <span class="soft small" translate="no">{{ each.username }}</span></span></th>
+      <th scope="row"><div><a href="/settings/people/{{ each.id }}" translate="no">{{ each.name }}</a> <span class="soft small" translate="no">{{ each.username }}</span></div></th>
       <td data-label="{{ _("Now") }}">{{ state(each) }}</td>
       <td data-label="{{ _("Role") }}">{{ each.role }}</td>
       <td data-label="{{ _("Profiles") }}" translate="no">{{ each.profiles | join(", ") or "–" }}</td>

@@ -63,7 +63,6 @@ class Step(Struct):
     to: str = ""
 
 
-@access.second_steps.append
 async def ask(entrance: Entrance) -> Markup | None:
     state = await state_of(entrance.agent)
     if not (state.on or state.required):
@@ -72,6 +71,9 @@ async def ask(entrance: Entrance) -> Markup | None:
     if state.on:
         return ui.code_form(step, {})
     return ui.demanded(step, await new_key(entrance.agent), {})
+
+
+access.second_steps.append(ask)
 
 
 async def leave_pending(agent: int) -> str:
