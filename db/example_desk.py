@@ -44,28 +44,13 @@ HOLIDAYS = (
     "Christmas Day",
 )
 
-ROLES = {
-    "agent": ["chat"],
-    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports"],
-    "admin": [
-        "manage_desk",
-        "manage_people",
-        "manage_widgets",
-        "manage_presets",
-        "read_log",
-        "manage_privacy",
-        "see_reports",
-        "read_audit",
-    ],
-}
-
-# (user name, display name, role, language of the interface, profiles)
+# (user name, display name, role, languages, first that of the interface, profiles)
 PEOPLE = (
-    ("an", "An", "agent", "nl", ("Loket", "Backoffice")),
-    ("bram", "Bram", "agent", "nl", ("Loket", "Vergunningen")),
-    ("chloe", "Chloé", "agent", "fr", ("Loket",)),
-    ("eva", "Eva", "supervisor", "nl", ("Loket",)),
-    ("admin", "Beheerder", "admin", "nl", ()),
+    ("an", "An", "agent", ("nl",), ("Loket", "Backoffice")),
+    ("bram", "Bram", "agent", ("nl", "en"), ("Loket", "Vergunningen")),
+    ("chloe", "Chloé", "agent", ("fr", "nl"), ("Loket",)),
+    ("eva", "Eva", "supervisor", ("nl", "fr"), ("Loket",)),
+    ("admin", "Beheerder", "admin", ("nl",), ()),
 )
 
 # (name, places, {queue: priority})
@@ -295,6 +280,8 @@ async def new_queues() -> dict[str, int]:
 
 
 async def new_roles() -> dict[str, int]:
+    from features.access import ROLES
+
     roles = [Role(name=name, permissions=json.dumps(permissions)) for name, permissions in ROLES.items()]
     for role in roles:
         await role.save()
@@ -313,13 +300,14 @@ async def new_profiles(queues: dict[str, int]) -> dict[str, int]:
 
 
 async def new_people(hashes: dict[str, str], roles: dict[str, int], profiles: dict[str, int]) -> None:
-    for username, name, role, language, theirs in PEOPLE:
+    for username, name, role, languages, theirs in PEOPLE:
         agent = Agent(
             username=username,
             name=name,
             password_hash=hashes[username],
             role=roles[role],
-            language=language,
+            language=languages[0],
+            languages=_json(languages),
             created_at=now(),
         )
         await agent.save()

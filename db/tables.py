@@ -40,6 +40,7 @@ class Role(Table, tablename="role"):
     id: Serial
     name = Text(unique=True)
     permissions: JSON = JSON(default="[]")  # names that guards ask for
+    second_factor = Boolean(default=False)  # whoever has it signs in with a code as well
     version = Integer(default=1)
 
 
@@ -55,6 +56,11 @@ class Agent(Table, tablename="agent"):
     active = Boolean(default=True)
     created_at = Timestamptz(default=now)
     version = Integer(default=1)
+    email = Text(default="")  # where links to choose a password are sent
+    languages: JSON = JSON(default="[]")  # that it speaks with visitors
+    totp_secret = Text(default="", secret=True)  # of the second factor; "" = none
+    totp_new = Text(default="", secret=True)  # one that is being set up, until a code confirms it
+    totp_step = Integer(default=0)  # of the last code that was used: it does not work again
 
 
 class Session(Table, tablename="session"):
@@ -66,6 +72,16 @@ class Session(Table, tablename="session"):
     csrf = Text(secret=True)
     created_at = Timestamptz(default=now)
     expires_at = Timestamptz(default=now)
+    browser = Text(default="")  # which, and on what: "Firefox, Windows"
+    seen_at: Timestamptz = Timestamptz(null=True, default=None)  # to some minutes
+
+
+class RecoveryCode(Table, tablename="recovery_code"):
+    """Lets somebody in whose second factor is lost. Each works once, and is gone then."""
+
+    id: Serial
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
+    code_hash = Text(secret=True)
 
 
 class SignInFailure(Table, tablename="sign_in_failure"):
@@ -77,12 +93,14 @@ class SignInFailure(Table, tablename="sign_in_failure"):
 
 
 class OneTimeLink(Table, tablename="one_time_link"):
-    """A link that works once: so far, only the one that makes the first admin."""
+    """What works once: the link that makes the first admin, or by which somebody chooses a password; and the
+    half of a sign-in that is done, until the code follows."""
 
     id: Serial
-    purpose = Text()
+    purpose = Text()  # first_admin, invitation, password, second_factor
     token_hash = Text(unique=True, secret=True)
     expires_at = Timestamptz(default=now)
+    agent = ForeignKey(references=Agent, null=True, on_delete=CASCADE)
 
 
 class Audit(Table, tablename="audit"):
@@ -498,7 +516,7 @@ class Rating(Table, tablename="rating"):
 
 
 class Mail(Table, tablename="mail"):
-    """A letter that waits to be sent, or was. Each kind once per chat."""
+    """A letter that waits to be sent, or was. Each kind once per chat; or about a person of the desk."""
 
     id: Serial
     kind = Text()  # who writes it, when it is sent: "transcript"
@@ -512,6 +530,7 @@ class Mail(Table, tablename="mail"):
     next_attempt_at: Timestamptz = Timestamptz(null=True, default=None)  # null: sent, or given up
     sent_at: Timestamptz = Timestamptz(null=True, default=None)
     problem = Text(default="")  # what went wrong last
+    agent = ForeignKey(references=Agent, null=True, on_delete=CASCADE)
 
 
 class Attachment(Table, tablename="attachment"):
@@ -557,6 +576,7 @@ TABLES: tuple[type[Table], ...] = (
     Role,
     Agent,
     Session,
+    RecoveryCode,
     SignInFailure,
     OneTimeLink,
     Audit,

@@ -3,8 +3,7 @@
 Agents sign in with a name and a password and hold a session cookie; visitors hold a bearer token that their
 own browser made. Every route names its guard; guards name permissions, roles are sets of them.
 
-    POST /session             sign in, or sign in again in place
-    GET  /first-admin/{token} the one-time link of an empty desk, and POST
+    POST /session             sign in, or sign in again in place; a feature may ask for more (`second_steps`)
 """
 
 import asyncio
@@ -12,19 +11,18 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath
 from litestar.types import Guard
 from markupsafe import Markup
 from msgspec import Struct
@@ -33,7 +31,7 @@ import db
 import layouts
 from db.clock import now
 from db.settings import settings
-from db.tables import Agent, OneTimeLink, Role, Session, SignInFailure, Visitor, Widget
+from db.tables import Agent, OneTimeLink, Session, SignInFailure, Visitor, Widget
 from features import desk
 from layouts import Form, _, html, ngettext, problems, swap, template
 
@@ -41,6 +39,8 @@ COOKIE = "balie_session"
 TRIES = 10  # wrong passwords for one name from one address, within …
 TRIES_ANYWHERE = 100  # … and for one name, or from one address, whatever the other
 TRIES_MINUTES = 15
+SEEN_MINUTES = 5  # when a browser was last seen is written down no oftener
+PASSWORD_LENGTH = 12
 PERMISSIONS = (
     "chat",
     "supervise",
@@ -55,6 +55,12 @@ PERMISSIONS = (
     "read_audit",
 )
 ADMIN = [each for each in PERMISSIONS if each not in ("chat", "supervise", "see_agent_reports")]
+ROLES = {  # that a desk begins with
+    "agent": ["chat"],
+    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports"],
+    "admin": ADMIN,
+}
+USERNAME = re.compile(r"[a-z0-9._@-]{2,64}")
 OWN_PAGE = re.compile(r"/(console|settings)(/[a-z0-9-]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43,128}")
 
@@ -152,6 +158,7 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
         Session.select(
             Session.id,
             Session.csrf,
+            Session.seen_at,
             Session.agent.id.as_alias("agent"),
             Session.agent.username.as_alias("username"),
             Session.agent.name.as_alias("name"),
@@ -165,6 +172,8 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
     )
     if row is None:
         return None
+    if row["seen_at"] is None or row["seen_at"] < now() - timedelta(minutes=SEEN_MINUTES):
+        await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
     permissions = frozenset(json.loads(row["permissions"]))
     return Person(
         row["agent"], row["username"], row["name"], row["language"], permissions, row["id"], row["csrf"]
@@ -190,6 +199,22 @@ class SignIn(Struct):
     to: str = ""  # the page that was asked for
 
 
+@dataclass(frozen=True)
+class Entrance:
+    """Somebody has given the right password. `again_as` and `to` are as the form sent them."""
+
+    agent: int
+    username: str
+    again_as: str
+    to: str
+
+
+SecondStep = Callable[[Entrance], Awaitable[Markup | None]]
+second_steps: list[
+    SecondStep
+] = []  # each may answer with a form that stands between the password and the desk
+
+
 @post("/session", guards=[public], status_code=200)
 async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Response[str]:
     refuse_other_sites(request)
@@ -197,28 +222,73 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     address = address_of(request)
     wait, tried = await count_try(username, address)
     if wait:
-        words = ngettext(
-            "Too many attempts. Try again in %(n)s minute.",
-            "Too many attempts. Try again in %(n)s minutes.",
-            wait,
-        ) % {"n": wait}
-        return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=429)
+        return html(
+            ui.sign_in_form(username, data.again_as, {"password": too_often(wait)}, data.to), status_code=429
+        )
     agent = await agent_with(username, data.password)
     if agent is None:
         words = _("The user name or the password is not right.")
         return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=422)
-    await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
-    again = bool(data.again_as) and data.again_as == username
+    await forget_try(tried)
+    entrance = Entrance(agent["id"], username, data.again_as, data.to)
+    for step in second_steps:
+        if form := await step(entrance):
+            return html(form)
+    return await admit(request, entrance)
+
+
+async def admit(request: Request[Any, Any, Any], entrance: Entrance, shown: str = "") -> Response[str]:
+    """In: to the page that was asked for, or on with the open one. `shown`: what is to be read before."""
+    again = bool(entrance.again_as) and entrance.again_as == entrance.username
     earlier = await person_of_session(request) if again else None
-    if earlier and earlier.id == agent["id"]:  # another window was first: both go on with that one
-        return html(signed_in_again(username, agent["id"], earlier.csrf))
-    token, csrf = await open_session(agent["id"])
-    if again:
-        answer = html(signed_in_again(username, agent["id"], csrf))
+    if earlier and earlier.id == entrance.agent:  # another window was first: both go on with that one
+        return html(signed_in_again(entrance.username, entrance.agent, earlier.csrf))
+    token, csrf = await open_session(entrance.agent, browser_of(request.headers.get("user-agent", "")))
+    if shown:
+        answer = html(shown)
+    elif again:
+        answer = html(signed_in_again(entrance.username, entrance.agent, csrf))
     else:
-        answer = html(headers={"HX-Redirect": data.to if OWN_PAGE.fullmatch(data.to) else "/console"})
+        answer = html(headers={"HX-Redirect": landing(entrance.to)})
     answer.set_cookie(cookie(token))
     return answer
+
+
+def landing(to: str) -> str:
+    """The page that was asked for, if it is one of ours."""
+    return to if OWN_PAGE.fullmatch(to) else "/console"
+
+
+def too_often(wait: int) -> str:
+    return ngettext(
+        "Too many attempts. Try again in %(n)s minute.",
+        "Too many attempts. Try again in %(n)s minutes.",
+        wait,
+    ) % {"n": wait}
+
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_of(user_agent: str) -> str:
+    """Enough to know one's own again: "Firefox, Windows"."""
+    found = [next((name for sign, name in signs if sign in user_agent), "") for signs in (BROWSERS, SYSTEMS)]
+    return ", ".join(name for name in found if name)
 
 
 def signed_in_again(username: str, agent: int, csrf: str) -> Markup:
@@ -299,7 +369,12 @@ async def count_try(username: str, address: str) -> tuple[int, list[int]]:
         return 0, [row["id"] for row in rows]
 
 
-async def open_session(agent: int) -> tuple[str, str]:
+async def forget_try(tried: list[int]) -> None:
+    """It was none of the failures."""
+    await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
+
+
+async def open_session(agent: int, browser: str = "") -> tuple[str, str]:
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     async with db.transaction():
         await Session.delete().where(Session.expires_at < now())
@@ -308,7 +383,9 @@ async def open_session(agent: int) -> tuple[str, str]:
                 agent=agent,
                 token_hash=fingerprint(token),
                 csrf=csrf,
+                browser=browser,
                 created_at=now(),
+                seen_at=now(),
                 expires_at=now() + timedelta(hours=settings.session_hours),
             )
         )
@@ -350,93 +427,20 @@ async def hashed(password: str) -> str:
     return await asyncio.to_thread(hasher.hash, password)
 
 
-# ---- the first admin -------------------------------------------------------------------------------------
+# ---- links that work once --------------------------------------------------------------------------------
 
 
-class FirstAdmin(Struct):
-    username: str = ""
-    name: str = ""
-    password: str = ""
-
-
-async def first_admin_link() -> str | None:
-    """Of a desk that nobody can sign in to: a path that works once, for a day. Asking again makes a new
-    one."""
-    if await Agent.exists():
-        return None
-    token = secrets.token_urlsafe(32)
-    async with db.transaction():
-        await OneTimeLink.delete().where(OneTimeLink.purpose == "first_admin")
-        await OneTimeLink.insert(
-            OneTimeLink(
-                purpose="first_admin", token_hash=fingerprint(token), expires_at=now() + timedelta(days=1)
-            )
-        )
-    return f"/first-admin/{token}"
-
-
-async def say_first_admin_link(url: str) -> list[str]:
-    """For whoever starts an empty desk, on the terminal."""
-    path = await first_admin_link()
-    return [f"  make the first administrator (once, within a day):  {url}{path}"] if path else []
-
-
-@get("/first-admin/{token:str}", guards=[public])
-async def first_admin(token: FromPath[str]) -> Response[str]:
-    await open_link(token)
-    return html(ui.first_admin_page(token, FirstAdmin()))
-
-
-@post("/first-admin/{token:str}", guards=[public], status_code=200)
-async def make_first_admin(
-    request: Request[Any, Any, Any], token: FromPath[str], data: Form[FirstAdmin]
-) -> Response[str]:
-    refuse_other_sites(request)
-    link = await open_link(token)
-    if errors := problems_with(data):
-        return html(ui.first_admin_form(token, data, errors), status_code=422)
-    password_hash = await hashed(data.password)
-    async with db.transaction():
-        if not await OneTimeLink.delete().where(OneTimeLink.id == link).returning(OneTimeLink.id):
-            raise NotFoundException
-        role = Role(name="admin", permissions=json.dumps(ADMIN))
-        await role.save()
-        agent = Agent(
-            username=data.username.strip().lower(),
-            name=data.name.strip(),
-            password_hash=password_hash,
-            role=role.id,
-            language=layouts.language.get(),
-            created_at=now(),
-        )
-        await agent.save()
-    token, _csrf = await open_session(agent.id)
-    answer = html(headers={"HX-Redirect": "/settings"})
-    answer.set_cookie(cookie(token))
-    return answer
-
-
-async def open_link(token: str) -> int:
+async def open_link(token: str, *purposes: str) -> dict[str, Any]:
     link = await (
-        OneTimeLink.select(OneTimeLink.id)
+        OneTimeLink.select(OneTimeLink.id, OneTimeLink.purpose, OneTimeLink.agent)
         .where(OneTimeLink.token_hash == fingerprint(token))
+        .where(OneTimeLink.purpose.is_in(list(purposes)))
         .where(OneTimeLink.expires_at > now())
         .first()
     )
     if link is None:
         raise NotFoundException
-    return int(link["id"])
-
-
-def problems_with(form: FirstAdmin) -> dict[str, str]:
-    errors = {}
-    if not re.fullmatch(r"[a-z0-9._@-]{2,64}", form.username.strip().lower()):
-        errors["username"] = _("Use 2 to 64 letters, digits, dots, hyphens or underscores.")
-    if not 1 <= len(form.name.strip()) <= 80:
-        errors["name"] = _("Enter the name that visitors will see.")
-    if len(form.password) < 12:
-        errors["password"] = _("Use at least 12 characters.")
-    return errors
+    return link
 
 
 # ---- sessions that end under an open page ----------------------------------------------------------------
@@ -455,8 +459,7 @@ async def still_open(sessions: Iterable[int], permission: str) -> set[int]:
     return {row["id"] for row in rows if permission in json.loads(row["permissions"])}
 
 
-routes = [sign_in, first_admin, make_first_admin]
-welcome = [say_first_admin_link]
+routes = [sign_in]
 
 ui = template("""
 {% from "base.html" import plain %}
@@ -495,22 +498,4 @@ ui = template("""
 {% macro csrf(token, agent) %}<meta id="csrf" name="csrf" content="{{ token }}" data-agent="{{ agent }}">{% endmacro %}
 
 {% macro signed_in_again() %}<div id="sign-in-again" hidden data-done></div>{% endmacro %}
-
-{% macro first_admin_page(token, form) %}
-{% call plain(_("First administrator"), ["htmx.min.js"]) %}
-<p class="wordmark">{{ icon("messages-square") }}Balie</p>
-<h1 class="title">{{ _("First administrator") }}</h1>
-<p>{{ _("This link works once. Make the account with which the desk is set up.") }}</p>
-{{ first_admin_form(token, form, {}) }}
-{% endcall %}
-{% endmacro %}
-
-{% macro first_admin_form(token, form, errors) %}
-<form id="first-admin" class="stack" method="dialog" hx-post="/first-admin/{{ token }}" hx-swap="outerHTML" novalidate>
-  {{ field(_("User name"), "username", form.username, errors, autocomplete="username", attrs={"autocapitalize": "none"}) }}
-  {{ field(_("Name that visitors see"), "name", form.name, errors, autocomplete="name") }}
-  {{ field(_("Password"), "password", "", errors, type="password", hint=_("At least 12 characters."), autocomplete="new-password") }}
-  {{ button(_("Make account"), "primary", type="submit", attrs={"class": "large fill"}) }}
-</form>
-{% endmacro %}
 """)  # noqa: E501

@@ -293,6 +293,7 @@ ui = template("""
     {% call menu("person-menu", icon("user") ~ who(person)) %}
     {{ duty.my_profile(standing) }}
     <a class="menu-item" href="/session/profile">{{ icon("users") }}{{ _("Choose another profile") }}</a>
+    <a class="menu-item" href="/settings/me">{{ icon("lock") }}{{ _("My account") }}</a>
     {% if settings_of(person) %}<a class="menu-item" href="/settings">{{ icon("settings") }}{{ _("Settings") }}</a>{% endif %}
     <hr class="menu-line">
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>

@@ -110,9 +110,11 @@ async def load_profiles() -> dict[int, Profile]:
 
 async def load_agents(profiles: dict[int, Profile]) -> list[Agent]:
     table = tables.Readiness
-    name = table.agent.name.as_alias("name")
-    rows = await table.select(table.agent.as_alias("id"), name, *columns(table, READINESS))
-    agents = [Agent(**row, was=row) for row in rows]
+    name, languages = table.agent.name.as_alias("name"), table.agent.languages.as_alias("languages")
+    rows = await table.select(table.agent.as_alias("id"), name, languages, *columns(table, READINESS))
+    agents = [
+        Agent(**(row | {"languages": frozenset(json.loads(row["languages"]))}), was=row) for row in rows
+    ]
     for agent in agents:
         agent.take(profiles)
     return agents
@@ -122,7 +124,7 @@ async def load_chats() -> list[Chat]:
     """Those that have not ended, each with who takes part, who is being asked, and who has refused."""
     chat, seat, asked, refusal = tables.Chat, tables.Participation, tables.Reservation, tables.Refusal
     kind_of = (asked.kind, asked.invite)
-    fixed = (chat.id, chat.visitor, chat.ticket_at)
+    fixed = (chat.id, chat.visitor, chat.ticket_at, chat.language)
     rows = await chat.select(*fixed, *columns(chat, CHAT)).where(chat.state.is_in(list(UNENDED)))
     chats = {row["id"]: Chat(**row, was=row) for row in rows}
     present = seat.select(
@@ -168,7 +170,7 @@ async def begin_chat(desk: Desk, visitor_id: int, widget_id: int, row: Row) -> C
     """A new chat at the end of the line."""
     table = tables.Chat
     inserted = await table.insert(table(visitor=visitor_id, widget=widget_id, ticket_at=desk.now, **row))
-    chat = Chat(inserted[0]["id"], visitor_id, row["queue"], desk.now)
+    chat = Chat(inserted[0]["id"], visitor_id, row["queue"], desk.now, language=row.get("language", "nl"))
     for column in row.keys() & set(CHAT):
         setattr(chat, column, row[column])
     chat.was = {column: getattr(chat, column) for column in CHAT}
@@ -180,9 +182,11 @@ async def begin_agent(desk: Desk, agent_id: int) -> Agent:
     """Somebody who has never chosen a profile before."""
     table = tables.Readiness
     await table.insert(table(agent=agent_id, idle_since_at=desk.now))
-    person = await tables.Agent.select(tables.Agent.name).where(tables.Agent.id == agent_id).first()
+    who = tables.Agent
+    person = await who.select(who.name, who.languages).where(who.id == agent_id).first()
     assert person
     agent = Agent(agent_id, person["name"], None, False, "", None, True, desk.now)
+    agent.languages = frozenset(json.loads(person["languages"]))
     agent.was = {column: getattr(agent, column) for column in READINESS}
     desk.agents[agent_id] = agent
     return agent

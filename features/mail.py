@@ -70,6 +70,14 @@ async def ask(kind: str, chat: int, address: str, asked_by: str, language: str) 
     return True
 
 
+async def post(kind: str, agent: int, address: str, language: str) -> None:
+    """Put a letter about a person of the desk in the queue, which an admin has asked for."""
+    whose = desk.keyed("mail to", address.lower())
+    letter = Mail(kind=kind, agent=agent, address=address, address_hash=whose)
+    letter.language, letter.asked_at, letter.next_attempt_at = language, now(), now()
+    await Mail.insert(letter)
+
+
 async def refuse_too_many(who: str, whose: str) -> None:
     from_one = Mail.count().where(Mail.asked_by_hash == who)
     to_one = Mail.count().where(Mail.address_hash == whose)

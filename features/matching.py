@@ -19,6 +19,7 @@ READY_GONE_S = 60  # an agent away for longer must make itself ready again
 RETRY_S = 30  # a refuser is asked again only when nobody else may come, and not sooner
 WAITING_AWAY_S = 120  # how long the place in line is kept for a visitor without a page, if nothing has begun
 INVITE_S = 120  # an invitation to a queue lives this long; one to an agent as long as it has to answer
+ABOUT_AS_LONG_S = 300  # idle times that differ by less are equal where one of the two speaks the language
 CLOSED_S = 300  # after closing time a chat that has waited so long with nobody left for it is ended
 
 Row = dict[str, Any]  # columns as they were read
@@ -64,6 +65,7 @@ class Agent:
     idle_since_at: datetime
     places: int = 0
     queues: Mapping[int, int] = field(default_factory=dict)  # and their priorities
+    languages: Set[str] = frozenset()  # that it speaks
     was: Row = field(default_factory=dict)
 
     def take(self, profiles: Mapping[int, Profile]) -> None:
@@ -146,6 +148,7 @@ class Chat:
     ended_how: str = ""
     ended_by: int | None = None
     subject: int | None = None
+    language: str = ""
     agents: dict[int, Participation] = field(default_factory=dict)
     refused: dict[int, Refusal] = field(default_factory=dict)
     reservation: Reservation | None = None  # the open one
@@ -167,6 +170,10 @@ class Step(NamedTuple):
     chat: Chat | None
     agent: Agent | None
     data: Row
+
+
+def about_as_idle(agent: Agent, other: Agent) -> bool:
+    return abs(agent.idle_since_at - other.idle_since_at) < timedelta(seconds=ABOUT_AS_LONG_S)
 
 
 class Desk:
@@ -258,7 +265,8 @@ class Desk:
         """Who gets what, now. Agents who can be asked at once go first: fewest places taken, then idle
         longest; each takes the first of its own order. Then the places of those who are answering something
         else are allotted in the same way ("later"), so that a place is never promised twice. A chat that
-        already has a promise may be asked of somebody else sooner."""
+        already has a promise may be asked of somebody else sooner. Of those with as many places taken,
+        and idle about as long, one who speaks the chat's language goes first."""
         line = {chat for chat in self.chats.values() if self.is_in_line(chat)}
         if newcomer:
             line.add(newcomer)
@@ -281,13 +289,21 @@ class Desk:
 
         def next_grant() -> Grant | None:
             owed = Counter(promised[chat] for chat in line if chat.state == "waiting")  # requests very soon
-            agents.sort(key=lambda a: (not can_be_asked(a), taken[a.id] - owed[a.id], a.idle_since_at, a.id))
+            turn = {a: (not can_be_asked(a), taken[a.id] - owed[a.id]) for a in agents}
+            agents.sort(key=lambda a: (turn[a], a.idle_since_at, a.id))
+            first: Grant | None = None
             for agent in agents:
+                if first and (turn[agent] != turn[first.agent] or not about_as_idle(agent, first.agent)):
+                    break
                 chat = next((chat for chat in wishes[agent] if chat in line and can_take(agent, chat)), None)
-                if chat:
-                    how = "request" if can_be_asked(agent) else "later"
-                    return Grant("promise" if chat.state == "forming" else how, chat, agent)
-            return None
+                if chat is None or (first and chat.language not in agent.languages):
+                    continue
+                how = "request" if can_be_asked(agent) else "later"
+                grant = Grant("promise" if chat.state == "forming" else how, chat, agent)
+                if chat.language in agent.languages:
+                    return grant
+                first = grant
+            return first
 
         while grant := next_grant():
             yield grant
@@ -433,6 +449,7 @@ class Desk:
             "taken": self.taken()[agent.id],
             "places": agent.places,
             "idle_s": int((self.now - agent.idle_since_at).total_seconds()),
+            "speaks": chat.language in agent.languages,
             "again": agent.id in chat.refused,
             "others": sorted(other.id for other in self.candidates(chat) if other is not agent),
         }

@@ -207,6 +207,7 @@ async def start(
             chat.queue, chat.promised_to = queue_id, None  # wanted although not green: waits, with its ticket
         chat.state, chat.started_at, chat.subject, chat.address_hash = "waiting", desk.now, subject_id, ""
         desk.note("started", chat, None, queue=queue_id, held=held)
+        chat.language = language
         details = {"visitor_name": name, "visitor_email": email, "language": language, "page_url": page_url}
         await ledger.update(tables.Chat, details, tables.Chat.id == chat.id)
         await see_visitor(chat)

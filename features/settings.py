@@ -209,11 +209,13 @@ ui = template("""
   <div class="topbar-end">
     {% if "chat" in person.permissions %}{{ button(_("Console"), "quiet", "messages-square", attrs={"href": "/console"}) }}{% endif %}
     {% call menu("person-menu", icon("user") ~ who(person)) %}
+    <a class="menu-item" href="/settings/me">{{ icon("user") }}{{ _("My account") }}</a>
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
     {% endcall %}
   </div>
 </header>
 <div class="settings-frame">
+  {% if settings_of(person) %}
   <nav class="settings-nav" aria-label="{{ _("Settings") }}">
     <details class="settings-menu" open>
       <summary class="button secondary fill">{{ icon("settings") }}<span>{{ _("Settings") }}</span></summary>
@@ -227,6 +229,7 @@ ui = template("""
       {% endfor %}
     </details>
   </nav>
+  {% endif %}
   <main class="settings-main{% if wide %} wide{% endif %} stack" id="main">
     <header class="settings-head">
       {% if back %}<a class="settings-back" href="{{ back[0] }}">{{ icon("arrow-left") }}<span>{{ back[1] }}</span></a>{% endif %}

@@ -23,6 +23,7 @@ document.addEventListener("htmx:after:swap", () => {
     setTimeout(() => notice.remove(), 6_000);
   }
   for (const each of all("form[data-guard]")) mark(each);
+  for (const input of all("[data-narrows]")) narrow(input); // what has been redrawn is whole again
 });
 ask.addEventListener("close", () => document.getElementById("ask-body").replaceChildren());
 
@@ -56,15 +57,16 @@ document.addEventListener("htmx:after:request", ({ target, detail }) => {
 
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-document.addEventListener("input", ({ target }) => {
-  if (!target.matches?.("[data-narrows]")) return;
+document.addEventListener("input", ({ target }) => { if (target.matches?.("[data-narrows]")) narrow(target); });
+
+function narrow(target) {
   const list = document.getElementById(target.dataset.narrows);
   const wanted = plain(target.value).split(/\s+/).filter(Boolean);
   const rows = all("[data-row]", list);
   for (const row of rows) row.hidden = !wanted.every((word) => plain(row.textContent).includes(word));
   const none = document.getElementById(`${list.id}-none`);
   if (none) none.hidden = rows.some((row) => !row.hidden);
-});
+}
 
 document.addEventListener("click", async ({ target }) => {
   if (target.closest?.("[data-close-dialog]")) ask.close();

@@ -23,6 +23,7 @@ RETRY_S = 30  # a refuser is asked again only when nobody else may come, and not
 INVITE_S = 120  # an invitation to a queue lives this long (one to an agent: the queue's time to answer)
 VISITOR_WAIT_S = 120  # a visitor unseen for so long in the queue has left it ...
 VISITOR_TALK_S = 600  # ... and so long when a conversation had begun
+ABOUT_AS_LONG_S = 300  # idle times that differ by less are equal, for the sake of the language
 CLOSED_S = 300  # after closing time a chat that has waited so long with nobody left for it is ended
 
 
@@ -49,6 +50,7 @@ class Agent:
     reason: str = ""
     gone_at: int | None = None  # None: has a live console
     idle_since: int = 0
+    languages: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Chat:
     visitor_gone_at: int | None = None
     alone_since: int | None = None  # waits, the queue is closed and nobody is left
     ended: str = ""
+    language: str = ""
 
 
 @dataclass
@@ -105,6 +108,7 @@ class Desk:
         self.now = 0
         self.queues = {q.id: q for q in queues}
         self.agents = {a: Agent(a) for a in agents}
+        self.speaks: dict[str, str] = {}  # visitor -> language
         self.open: dict[int, Chat] = {}  # not ended
         self.past: list[Chat] = []
         self.requests: dict[int, Request] = {}  # open ones
@@ -184,7 +188,8 @@ class Desk:
     def plan(self, newcomer: Chat | None = None) -> list[tuple[str, Chat, Agent]]:
         """Who gets what, now. Agents who can be asked at once go first: least loaded, then idle longest; each takes the first
         of its own order. Then the places of those who are answering something else are allotted in the same way ("later"),
-        so that a place is never promised twice. A chat that already has a promise may be asked of somebody else sooner."""
+        so that a place is never promised twice. A chat that already has a promise may be asked of somebody else sooner. Of those
+        with as many places taken who have been idle about as long, one who speaks the chat's language goes first."""
         agents = [a for a in self.agents.values() if a.ready and self.here(a) and a.profile]
         load = {a.id: self.load(a) for a in agents}
         asked = {r.agent for r in self.requests.values()}
@@ -195,14 +200,21 @@ class Desk:
         def can_ask(a: Agent) -> bool:
             return a.gone_at is None and a.id not in asked
 
+        def as_good(a: Agent, b: Agent, owed: Counter[str | None]) -> bool:
+            same = (can_ask(a), load[a.id] - owed[a.id]) == (can_ask(b), load[b.id] - owed[b.id])
+            return same and abs(a.idle_since - b.idle_since) < ABOUT_AS_LONG_S
+
         def next_step() -> tuple[str, Chat, Agent] | None:
             owed = Counter(
                 promise[c.id] for c in line if c.state == "waiting" and promise.get(c.id)
             )  # about to be asked
+            first: tuple[str, Chat, Agent] | None = None
             for a in sorted(
                 agents, key=lambda a: (not can_ask(a), load[a.id] - owed[a.id], a.idle_since, a.id)
             ):
                 assert a.profile is not None
+                if first and not as_good(a, first[2], owed):
+                    break
                 spare = load[a.id] < a.profile.places
                 mine = [
                     c
@@ -216,8 +228,13 @@ class Desk:
                 ]
                 if mine:
                     c = min(mine, key=lambda c: self.order(a, c))
-                    return ("promise" if c.state == "forming" else "request" if can_ask(a) else "later"), c, a
-            return None
+                    speaks = c.language in a.languages
+                    if first is None or speaks:
+                        how = "promise" if c.state == "forming" else "request" if can_ask(a) else "later"
+                        first = how, c, a
+                    if speaks:
+                        break
+            return first
 
         while step := next_step():
             how, c, a = step
@@ -389,6 +406,7 @@ class Desk:
     def _new(self, visitor: str, queue: str) -> Chat:
         self.ids += 1
         c = self.open[self.ids] = Chat(self.ids, visitor, queue, self.now)
+        c.language = self.speaks.get(visitor, "")
         return c
 
     @event

@@ -17,7 +17,7 @@ from litestar.connection import request as asked
 import db
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Role, Session
-from features import access, console
+from features import access, console, first_admin
 from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.people import PASSWORD, AgentClient, Person
@@ -360,7 +360,7 @@ ADMIN = {"username": "Beheer", "name": "De beheerder", "password": "lang genoeg!
 
 
 async def test_an_empty_desk_offers_a_link_that_makes_one_admin(empty_desk: Desk) -> None:
-    link = await access.first_admin_link()
+    link = await first_admin.first_admin_link()
     assert link
     person = empty_desk.nobody()
     assert "Eerste beheerder" in words(await person.get(link))
@@ -369,12 +369,12 @@ async def test_an_empty_desk_offers_a_link_that_makes_one_admin(empty_desk: Desk
     assert "Dag De beheerder" in words(await person.get("/console"))
     assert (await person.get(link)).status_code == 404
     assert (await person.post(link, ADMIN)).status_code == 404
-    assert await access.first_admin_link() is None
+    assert await first_admin.first_admin_link() is None
     assert (await sign_in(empty_desk.nobody(), "beheer", ADMIN["password"])).is_success
 
 
 async def test_of_two_who_use_the_link_at_once_one_becomes_admin(empty_desk: Desk) -> None:
-    link = await access.first_admin_link()
+    link = await first_admin.first_admin_link()
     assert link
     person = empty_desk.nobody()
     answers = await asyncio.gather(
@@ -385,7 +385,7 @@ async def test_of_two_who_use_the_link_at_once_one_becomes_admin(empty_desk: Des
 
 
 async def test_the_link_works_for_a_day_and_a_new_one_replaces_it(empty_desk: Desk, clock: Clock) -> None:
-    old, new = await access.first_admin_link(), await access.first_admin_link()
+    old, new = await first_admin.first_admin_link(), await first_admin.first_admin_link()
     assert old
     assert new
     person = empty_desk.nobody()
@@ -398,11 +398,11 @@ async def test_the_link_works_for_a_day_and_a_new_one_replaces_it(empty_desk: De
 
 
 async def test_a_desk_with_people_offers_no_link(desk: Desk) -> None:
-    assert await access.first_admin_link() is None
+    assert await first_admin.first_admin_link() is None
 
 
 async def test_the_first_admins_mistakes_are_named_and_the_link_stays(empty_desk: Desk) -> None:
-    link = await access.first_admin_link()
+    link = await first_admin.first_admin_link()
     assert link
     person = empty_desk.nobody()
     mistakes = [

@@ -1,6 +1,7 @@
 """Every route, walked by everybody: what each gets, and that nobody gets what is another's."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,44 @@ GET    /settings/days/{day:int}/deletion           401     401      401   403   
 DELETE /settings/days/{day:int}                    401     401      401   403   403        403   404
 GET    /settings/desk                              401     401      401   403   403        403   200
 PUT    /settings/desk                              401     401      401   403   403        403   422
+GET    /invitation/{token:str}                     404     404      404   404   404        404   404
+POST   /invitation/{token:str}                     404     404      404   404   404        404   404
+POST   /session/code                               422     422      422   422   422        422   422
+POST   /session/second-factor                      422     422      422   422   422        422   422
+GET    /settings/people                            401     401      401   403   403        403   200
+GET    /settings/people/new                        401     401      401   403   403        403   200
+GET    /settings/people/{agent:int}                401     401      401   403   403        403   404
+POST   /settings/people                            401     401      401   403   403        403   422
+PUT    /settings/people/{agent:int}                401     401      401   403   403        403   404
+POST   /settings/people/{agent:int}/link           401     401      401   403   403        403   404
+GET    /settings/people/{agent:int}/deactivation   401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/activity       401     401      401   403   403        403   404
+PUT    /settings/people/{agent:int}/activity       401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/sessions       401     401      401   403   403        403   404
+DELETE /settings/people/{agent:int}/second-factor  401     401      401   403   403        403   404
+GET    /settings/roles                             401     401      401   403   403        403   200
+GET    /settings/roles/new                         401     401      401   403   403        403   200
+GET    /settings/roles/{role:int}                  401     401      401   403   403        403   404
+POST   /settings/roles                             401     401      401   403   403        403   422
+PUT    /settings/roles/{role:int}                  401     401      401   403   403        403   404
+GET    /settings/roles/{role:int}/deletion         401     401      401   403   403        403   404
+DELETE /settings/roles/{role:int}                  401     401      401   403   403        403   404
+GET    /settings/profiles                          401     401      401   403   403        403   200
+GET    /settings/profiles/new                      401     401      401   403   403        403   200
+GET    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+POST   /settings/profiles                          401     401      401   403   403        403   422
+PUT    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/profiles/{profile:int}/deletion   401     401      401   403   403        403   404
+DELETE /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/me                                401     401      401   200   200        200   200
+PUT    /settings/me                                401     401      401   422   422        422   422
+PUT    /settings/me/password                       401     401      401   422   422        422   422
+DELETE /settings/me/sessions                       401     401      401   200   200        200   200
+DELETE /settings/me/sessions/{session:int}         401     401      401   404   404        404   404
+GET    /settings/me/second-factor                  401     401      401   200   200        200   200
+PUT    /settings/me/second-factor                  401     401      401   422   422        422   422
+DELETE /settings/me/second-factor                  401     401      401   404   404        404   404
+POST   /settings/me/recovery-codes                  401     401      401   404   404        404   404
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -244,8 +283,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
     url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
-    for thing in ("file", "queue", "preset", "day"):
-        url = url.replace(f"{{{thing}:int}}", "999")
+    url = re.sub("{(agent|day|file|preset|profile|queue|role|session):int}", "999", url)
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:

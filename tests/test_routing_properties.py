@@ -42,6 +42,7 @@ STEPS = 40
 LAST = sys.maxsize
 VISITORS = 6
 AGENTS = 3
+LANGUAGES = (("nl",), ("fr",), ("nl", "fr"))  # of the agents; the visitors speak one or the other
 PROFILES: tuple[tuple[int, dict[int, int]], ...] = (  # places, priorities by number of queue
     (1, {0: 1, 1: 1}),
     (2, {0: 1, 1: 2}),
@@ -162,7 +163,15 @@ class World:
                 queue = self.queues[number]
                 await made(tables.ProfileQueue(profile=self.profiles[-1], queue=queue, priority=priority))
         self.agents = [
-            await made(tables.Agent(username=str(n), name=str(n), role=role, created_at=EPOCH))
+            await made(
+                tables.Agent(
+                    username=str(n),
+                    name=str(n),
+                    role=role,
+                    created_at=EPOCH,
+                    languages=json.dumps(LANGUAGES[n]),
+                )
+            )
             for n in range(AGENTS)
         ]
         self.visitors = [
@@ -182,6 +191,9 @@ class World:
         agents: Any = self.agents
         desk: Any = ModelDesk([queue(self.queues[n], **spans) for n, spans in enumerate(QUEUES)], agents)
         desk.address = {visitor: n // 3 for n, visitor in enumerate(self.visitors)}
+        desk.speaks = {visitor: ("nl", "fr")[n % 2] for n, visitor in enumerate(self.visitors)}
+        for agent, languages in zip(self.agents, LANGUAGES, strict=True):
+            desk.agents[agent].languages = frozenset(languages)
         return desk
 
     def profile(self, number: int) -> Any:
@@ -230,7 +242,11 @@ class Routing(RuleBasedStateMachine):
         who, where = self.world.visitors[visitor], self.world.queues[queue]
         expected = self.model.press(who, where)
         address = str(self.model.address[who])
-        found = self.act(routing.press(who, self.world.widget, where, address_hash=address))
+        found = self.act(
+            routing.press(
+                who, self.world.widget, where, address_hash=address, language=self.model.speaks[who]
+            )
+        )
         assert (found and found.state) == (expected and expected.state)
 
     @rule(visitor=visitors, queue=queues)
@@ -252,7 +268,7 @@ class Routing(RuleBasedStateMachine):
     def starts(self, visitor: int, queue: int) -> None:
         who, where = self.world.visitors[visitor], self.world.queues[queue]
         expected = self.model.start(who, where)
-        chat = self.act(routing.start(who, self.world.widget, where))
+        chat = self.act(routing.start(who, self.world.widget, where, language=self.model.speaks[who]))
         assert (chat is None) == (expected is None)
 
     @rule(visitor=visitors)

@@ -52,7 +52,9 @@ async def test_an_agent_has_no_settings(desk: Desk) -> None:
     an = await desk.agent("an", "Loket")
     assert (await an.get("/settings")).status_code == 403
     assert (await an.get("/settings/queues")).status_code == 403
-    assert "/settings" not in (an.screen.tree.html or "")
+    assert not an.screen.has("a[href='/settings']")
+    assert an.screen.has("a[href='/settings/me']"), "but an account"
+    assert (await an.get("/settings/me")).status_code == 200
 
 
 async def test_a_queue_is_made_and_waits_for_its_first_chat(desk: Desk) -> None:
