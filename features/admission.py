@@ -20,7 +20,7 @@ from litestar.params import FromPath
 import db
 from db.clock import now
 from db.tables import Agent, AgentProfile, Readiness, Session
-from features import audit, duty, live, mail, passwords, routing, second_factor, settings
+from features import audit, live, mail, participations, passwords, routing, second_factor, settings
 from features.access import agent_of, may
 from layouts import _, html, swap, template
 
@@ -121,8 +121,8 @@ async def invite(by: int, agent: int) -> str:
 @get("/settings/people/{agent:int}/deactivation", guards=[may("manage_people")])
 async def ask_deactivation(agent: FromPath[int]) -> Response[str]:
     row = await row_of(agent)
-    running = await duty.running_with(agent)
-    return html(swap("#ask-body", ui.ask_deactivating(row, len(running)), "innerHTML"))
+    running = len(await participations.visitors_of(agent))
+    return html(swap("#ask-body", ui.ask_deactivating(row, running), "innerHTML"))
 
 
 @delete("/settings/people/{agent:int}/activity", guards=[may("manage_people")], status_code=200)
