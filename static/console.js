@@ -32,7 +32,7 @@ function select(tab, focus = false) {
 // After a swap: the same tab; else the one that was asked for; else a neighbour. The focus stays where somebody types.
 function reselect() {
   const asked = wanted && document.getElementById(wanted);
-  if (asked) {
+  if (asked && document.getElementById(asked.getAttribute("aria-controls"))) { // tab and pane may come one after the other
     wanted = null;
     select(asked);
     return writeIn(asked);
