@@ -475,6 +475,7 @@ class AgentPage:
     def become_ready(self) -> None:
         self.page.locator("#me [data-htmx-powered]").first.wait_for(state="attached")
         self.page.get_by_role("button", name="Beschikbaar").first.click()
+        self.page.locator("#me:not(.paused)").wait_for(state="attached")
 
     def request(self) -> Locator:
         return self.page.get_by_role("button", name="Accepteren")

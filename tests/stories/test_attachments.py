@@ -194,6 +194,7 @@ def test_with_the_keyboard_alone(browsers: Browsers) -> None:
     an = browsers.agent("an", "Loket")
     jef = talking(browsers, an)
     keys = jef.page.keyboard
+    jef.page.on("filechooser", lambda _chooser: None)  # or the browser is told anew each time, and too late
     expect(jef.text_bar).to_be_focused()
     keys.type("Hierbij mijn brief")
     for name, content in (("brief.pdf", PDF), ("kwaad.exe", b"MZ\x90\x00"), ("foto.png", photo())):

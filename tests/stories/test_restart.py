@@ -36,7 +36,7 @@ def returned(server: Server, an: AgentPage, jef: VisitorPage) -> None:
     server.start()
     expect(jef.status).to_have_text("Verbonden met An", timeout=BACK_MS)
     expect(jef.window.locator("#status-lost")).to_be_hidden(timeout=BACK_MS)
-    expect(an.page.locator(".when-down")).to_be_hidden(timeout=BACK_MS)
+    expect(an.page.locator("#line-state .when-down")).to_be_hidden(timeout=BACK_MS)
 
 
 def test_killed_and_started_again_three_times(
