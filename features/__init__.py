@@ -1,8 +1,8 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; and `welcome`,
-lines for the terminal.
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
+for the terminal; and `commands`, (name, what it does, function) each.
 """
 
 from types import ModuleType
@@ -19,12 +19,14 @@ from features import (
     chat,
     console,
     conversations,
+    conversions,
     copies,
     demo,
     desk,
     details,
     duty,
     files,
+    finding,
     health,
     hours,
     identity,
@@ -34,6 +36,7 @@ from features import (
     ledger,
     links,
     live,
+    log,
     mail,
     marks,
     matching,
@@ -48,12 +51,14 @@ from features import (
     profiles,
     queues,
     ratings,
+    records,
     requests,
     routing,
     searching,
     settings,
     signout,
     spreadsheets,
+    trail,
     transcripts,
     versions,
     visit,
@@ -109,6 +114,11 @@ ALL: tuple[ModuleType, ...] = (
     requests,
     conversations,
     console,
+    finding,
+    records,
+    conversions,
+    log,
+    trail,
     demo,
     health,
 )

@@ -1,12 +1,12 @@
-"""What a search finds: the same on both databases, whatever the case, the accents and the spaces in numbers."""
+"""What a search finds: the same on both databases, whatever the case, the accents and the spaces."""
 
 import pytest
 
 import db
 from features import searching
+from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.people import new_key
-from tests import scenes
 
 CASES = [
     # (what was said, what is looked for, whether it is found)
@@ -112,10 +112,20 @@ async def test_all_that_belongs_to_a_conversation_finds_it(desk: Desk) -> None:
     talk = await scenes.connected(desk, "Waar mag mijn caravan staan?")
     chat = int(talk.chat)
     await talk.an.say(chat, "Wat is het kenteken?")
-    await talk.an.must("POST", f"/chats/{chat}/private-messages", {"key": new_key(), "body": "oplettenmetdeze"})
+    await talk.an.must(
+        "POST", f"/chats/{chat}/private-messages", {"key": new_key(), "body": "oplettenmetdeze"}
+    )
     await talk.an.must("PUT", f"/chats/{chat}/case", {"number": "DOS 2026 17"})
     await searching.catch_up()
-    for words in ("caravan", "kenteken", "oplettenmetdeze", "dos 202617", "jef peeters", "an", "algemene vraag"):
+    for words in (
+        "caravan",
+        "kenteken",
+        "oplettenmetdeze",
+        "dos 202617",
+        "jef peeters",
+        "an",
+        "algemene vraag",
+    ):
         assert await find(words) == [chat], words
     assert await find("hondenweide") == []
 
