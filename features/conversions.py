@@ -1,5 +1,5 @@
-"""Conversions: conversations of the log in a form that leaves the desk: JSON Lines, and a PDF that says on every
-page that it is internal.
+"""Conversions: conversations of the log in a form that leaves the desk: JSON Lines, and a PDF that says on
+every page that it is internal.
 """
 
 import json

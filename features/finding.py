@@ -258,7 +258,8 @@ class Choices:
 
 async def choices() -> Choices:
     rows = await db.sql(
-        "SELECT 'queue' AS what, id, name FROM queue UNION ALL SELECT 'agent', id, name FROM agent ORDER BY name"
+        "SELECT 'queue' AS what, id, name FROM queue"
+        " UNION ALL SELECT 'agent', id, name FROM agent ORDER BY name"
     )
 
     def named(what: str) -> list[tuple[str, str]]:

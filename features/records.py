@@ -176,7 +176,8 @@ def record(head: Row, verified: Verified | None, seats: list[Row], parts: dict[s
 
 def in_order(head: Row, parts: dict[str, list[Row]]) -> list[Item]:
     """By time; public messages also by their number, and what routing did before what it led to."""
-    items = [*asked(parts["asked"]), *invited(parts["invites"]), *idle(parts["idle"])]
+    said = {row["body"] for row in parts["private"]}
+    items = [*invited(parts["invites"], said), *asked(parts["asked"]), *idle(parts["idle"])]
     items += [*public(parts["public"]), *notes(parts["private"], parts["files"]), *rated(head)]
     return sorted(items, key=lambda item: item.at)
 
@@ -251,11 +252,12 @@ def answer(outcome: str, name: str) -> str:
     return words % {"name": name}
 
 
-def invited(rows: list[Row]) -> Iterable[Item]:
+def invited(rows: list[Row], said: set[str]) -> Iterable[Item]:
+    """`said`: privately; a note that was stands there already."""
     for row in rows:
         to = row["to_agent"] or _("somebody of the queue %(queue)s") % {"queue": row["to_queue"]}
         words = _("%(name)s invited %(to)s") % {"name": row["name"], "to": to}
-        data = {"to": to, "note": row["note"]}
+        data = {"to": to, "note": "" if row["note"] in said else row["note"]}
         yield Item(row["opened_at"], "invited", "desk", row["name"], words, data=data)
         if row["closed_at"] and row["outcome"] != "accepted":
             data = {"to": to, "outcome": row["outcome"], "reason": row["reason"]}

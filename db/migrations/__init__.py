@@ -2,8 +2,9 @@
 
 Each is applied once, whole or not at all, by whichever process comes first, at `db.connect`. A file is plain
 SQL that both databases read, but for `{id}`, a primary key that counts up by itself, `{ref}`, the type of a
-reference to one, and statements for one of the two, which begin with `{sqlite}` or `{postgresql}`. A statement ends with a semicolon at the end of a line. SQLite cannot change a column:
-make a new table, copy the rows, rename it. A file that has been released never changes again.
+reference to one, and statements for one of the two, which begin with `{sqlite}` or `{postgresql}`. A
+statement ends with a semicolon at the end of a line. SQLite cannot change a column: make a new table, copy
+the rows, rename it. A file that has been released never changes again.
 """
 
 from pathlib import Path
