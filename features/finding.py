@@ -211,7 +211,7 @@ def number(text: str) -> int:
 
 async def listed(wish: Wish, before: int = 0, most: int = A_PAGE) -> Page:
     where, arguments = conditions(wish)
-    counted = f"SELECT count(*) FROM (SELECT 1 AS one FROM chat WHERE {where} LIMIT {COUNTED + 1}) AS some"  # noqa: S608
+    counted = f"SELECT count(*) FROM (SELECT 1 AS one FROM chat WHERE {where} LIMIT {COUNTED + 1}) AS capped"  # noqa: S608
     rows = await db.sql(
         "SELECT chat.id, chat.started_at, chat.ended_at, chat.visitor_name AS visitor, chat.language,"  # noqa: S608
         " chat.case_number, chat.ended_how AS how, chat.begun, queue.name AS queue,"
