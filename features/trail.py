@@ -34,7 +34,7 @@ settings.entry("figures", "/settings/audit", lambda: _("Audit"), "eye", "read_au
 
 DONE: dict[str, Callable[[], str]] = {
     "made": lambda: _("made"),
-    "changed": lambda: _("changed"),
+    "changed": lambda: _("made a change to"),
     "deleted": lambda: _("deleted"),
     "looked": lambda: _("looked at"),
     "searched": lambda: _("searched"),
