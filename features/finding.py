@@ -140,12 +140,20 @@ def next_day(of: date) -> date:
     return of + timedelta(days=1) if of < date.max else of
 
 
+def found_by(words: str) -> tuple[str, list[Any]]:
+    """What comes before the query: the words are looked for once, also where they are asked for twice."""
+    if not searching.sought(words):
+        return "", []
+    query, argument = searching.having(words)
+    return f"WITH found AS MATERIALIZED ({query}) ", [argument]
+
+
 def conditions(wish: Wish) -> tuple[str, list[Any]]:
     """For hand-written SQL about `chat`."""
     said: list[tuple[str, list[Any]]] = [("chat.started_at IS NOT NULL", [])]
     if wish.words:
-        where, argument = searching.condition(wish.words)
-        said.append((where, [argument]) if searching.sought(wish.words) else ("1 = 0", []))
+        some = bool(searching.sought(wish.words))
+        said.append(("chat.id IN (SELECT id FROM found)" if some else "1 = 0", []))
     if since := day(wish.since):
         said.append(("chat.started_at >= {}", [midnight(since)]))
     if until := day(wish.until):
@@ -210,10 +218,10 @@ def number(text: str) -> int:
 
 
 async def listed(wish: Wish, before: int = 0, most: int = A_PAGE) -> Page:
-    where, arguments = conditions(wish)
+    (first, words), (where, arguments) = found_by(wish.words), conditions(wish)
     counted = f"SELECT count(*) FROM (SELECT 1 AS one FROM chat WHERE {where} LIMIT {COUNTED + 1}) AS capped"  # noqa: S608
     rows = await db.sql(
-        "SELECT chat.id, chat.started_at, chat.ended_at, chat.visitor_name AS visitor, chat.language,"  # noqa: S608
+        f"{first}SELECT chat.id, chat.started_at, chat.ended_at, chat.visitor_name AS visitor, chat.language,"  # noqa: S608
         " chat.case_number, chat.ended_how AS how, chat.begun, queue.name AS queue,"
         " COALESCE(identity.site, '') AS site, COALESCE(identity.name, '') AS vouched,"
         " rating.value AS rating,"
@@ -223,7 +231,7 @@ async def listed(wish: Wish, before: int = 0, most: int = A_PAGE) -> Page:
         " FROM chat JOIN queue ON queue.id = chat.queue"
         " LEFT JOIN identity ON identity.visitor = chat.visitor LEFT JOIN rating ON rating.chat = chat.id"
         f" WHERE {where} AND chat.id < {{}} ORDER BY chat.id DESC LIMIT {{}}",
-        *(*arguments, *arguments, before or LARGEST, most + 1),
+        *(*words, *arguments, *arguments, before or LARGEST, most + 1),
     )
     shown = rows[:most]
     agents = await details.agents_of([row["id"] for row in shown])
@@ -242,9 +250,9 @@ def a_found(row: dict[str, Any], agents: tuple[str, ...]) -> Found:
 
 async def ids(wish: Wish) -> list[int]:
     """All of them, newest first; as many as may be exported."""
-    where, arguments = conditions(wish)
-    newest = f"SELECT chat.id FROM chat WHERE {where} ORDER BY chat.id DESC LIMIT {{}}"  # noqa: S608
-    return [row["id"] for row in await db.sql(newest, *arguments, COUNTED)]
+    (first, words), (where, arguments) = found_by(wish.words), conditions(wish)
+    newest = f"{first}SELECT chat.id FROM chat WHERE {where} ORDER BY chat.id DESC LIMIT {{}}"  # noqa: S608
+    return [row["id"] for row in await db.sql(newest, *words, *arguments, COUNTED)]
 
 
 @dataclass(frozen=True)

@@ -261,8 +261,8 @@ def invited(rows: list[Row], said: set[str]) -> Iterable[Item]:
         yield Item(row["opened_at"], "invited", "desk", row["name"], words, data=data)
         if row["closed_at"] and row["outcome"] != "accepted":
             data = {"to": to, "outcome": row["outcome"], "reason": row["reason"]}
-            said = not_taken(row["outcome"], row["reason"]) % {"to": to}
-            yield Item(row["closed_at"], "invite_closed", "desk", row["name"], said, data=data)
+            words = not_taken(row["outcome"], row["reason"]) % {"to": to}
+            yield Item(row["closed_at"], "invite_closed", "desk", row["name"], words, data=data)
 
 
 def not_taken(outcome: str, reason: str) -> str:

@@ -107,14 +107,15 @@ def sought(words: str) -> list[tuple[str, bool]]:
     return [(word, len(word) >= FROM_LENGTH) for word in list(wanted)[:MOST_WORDS]]
 
 
-def condition(words: str) -> tuple[str, str]:
-    """For hand-written SQL about `chat`: which conversations have these words, and its one argument."""
+def having(words: str) -> tuple[str, str]:
+    """For hand-written SQL: a query of the ids of the conversations that have these words, and its one
+    argument."""
     wanted = sought(words)
     if db.dialect() == "sqlite":
         said = " ".join(f'"{word}"{"*" if begins else ""}' for word, begins in wanted) or '"-"'
-        return "chat.id IN (SELECT rowid FROM log_words WHERE log_words MATCH {})", said
+        return "SELECT rowid AS id FROM log_words WHERE log_words MATCH {}", said
     said = " & ".join(f"'{word}'{':*' if begins else ''}" for word, begins in wanted)
-    return "chat.id IN (SELECT log_words.chat FROM log_words WHERE words @@ ({}::text)::tsquery)", said
+    return "SELECT chat AS id FROM log_words WHERE words @@ ({}::text)::tsquery", said
 
 
 # ---- keeping up ------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ async def test_a_permission_that_is_taken_away_ends_the_looking(desk: Desk) -> N
 async def test_files_are_for_who_may_read_the_log_too_and_each_is_written_down(desk: Desk, room: str) -> None:
     talk, admin = await told(desk)
     table = "attachment" if room == "files" else "private_attachment"
-    (row,) = await db.sql(f"SELECT id FROM {table}")  # noqa: S608
+    (row,) = await db.sql(f"SELECT id FROM {table}")
     url = f"/chats/{talk.chat}/{room}/{row['id']}"
     assert url in (await admin.must("GET", f"/settings/log/{talk.chat}")).text
     eva = await desk.agent("eva", "Loket")  # a supervisor: may chat and read the log, was not in it

@@ -88,9 +88,8 @@ async def test_both_databases_give_the_same_answers(many: dict[str, int]) -> Non
 
 
 async def find(words: str) -> list[int]:
-    where, argument = searching.condition(words)
-    rows = await db.sql(f"SELECT id FROM chat WHERE {where} ORDER BY id", argument)
-    return [row["id"] for row in rows]
+    query, argument = searching.having(words)
+    return sorted(row["id"] for row in await db.sql(query, argument))
 
 
 async def test_nothing_is_due_when_all_has_been_written(many: dict[str, int]) -> None:

@@ -2,8 +2,8 @@
 
 python -m tests.bench.bench_log [sqlite] [postgresql] [--chats 100000]
 
-The conversations are made up and written in bulk, with the words that `searching` would give them. Each question
-is asked five times, after once to warm up; the slowest counts.
+The conversations are made up and written in bulk, with the words that `searching` would give them. Each
+question is asked five times, after once to warm up; the slowest counts.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.conftest import Databases
 MOST_MS = 200
 TIMES = 5
 ABOUT = 2_000  # different words
-COMMON = "goeiedag parkeren vergunning dank u mevrouw meneer vraag formulier gemeente".split()
+COMMON = ["goeiedag", "parkeren", "vergunning", "dank", "mevrouw", "meneer", "vraag", "formulier"]
 WISHES = {
     "everything": Wish(),
     "a common word": Wish(words="parkeren"),
@@ -103,8 +103,8 @@ async def one(id: int, at: object, pick: random.Random, moment: object) -> None:
     )
     case = f"DOS-{id}" if id % 10 == 0 else ""
     await db.sql(
-        "INSERT INTO chat (id, visitor, widget, queue, state, ticket_at, started_at, ended_at, begun, ended_how,"
-        " case_number, seq, log_seq) VALUES ({}, {}, 1, {}, 'ended', {}, {}, {}, {}, 'by_visitor', {}, 8, 8)",
+        "INSERT INTO chat (id, visitor, widget, queue, state, ticket_at, started_at, ended_at, begun,"
+        " ended_how, case_number, seq, log_seq) VALUES ({}, {}, 1, {}, 'ended', {}, {}, {}, {}, 'by_visitor', {}, 8, 8)",
         *(id, id, pick.randint(1, 5), at, at, at, True, case),
     )
     agent, queue = pick.randint(1, 20), 1
