@@ -2,6 +2,8 @@
 
 bin/balie demo     an example desk, to look at
 bin/balie serve    the real thing
+
+Features bring commands of their own.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -178,7 +180,7 @@ def configure_logs() -> None:
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     given_settings = {
-        name: value for name in ("host", "port", "data") if (value := getattr(given, name)) is not None
+        name: value for name in ("host", "port", "data") if (value := getattr(given, name, None)) is not None
     }
     try:
         settings.load(os.environ, demo=given.command == "demo", **given_settings)
@@ -187,6 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
+    for name, _what, command in features.each("commands"):
+        if name == given.command:
+            return asyncio.run(obeyed(command))
     asyncio.run(prepare())
     freeze()
     running_server = server(create_app())
@@ -197,14 +202,26 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="balie", description="Live chat for public-service desks.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, what in (("demo", "serve an example desk, to look at"), ("serve", "serve your desk")):
+    serving = (("demo", "serve an example desk, to look at"), ("serve", "serve your desk"))
+    others = tuple((name, what) for name, what, _command in features.each("commands"))
+    for name, what in serving + others:
         command = commands.add_parser(name, help=what, description=what.capitalize() + ".")
-        command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
-        command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
+        if (name, what) in serving:
+            command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
+            command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
         )
     return top
+
+
+async def obeyed(command: Callable[[], Awaitable[int]]) -> int:
+    """A feature's command, on the database of this desk: its exit status."""
+    await db.connect(settings.database_url)
+    try:
+        return await command()
+    finally:
+        await db.disconnect()
 
 
 async def prepare() -> None:

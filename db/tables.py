@@ -325,6 +325,7 @@ class Chat(Table, tablename="chat"):
     visitor_email = Text(default="")
     case_number = Text(default="")  # as the agents know it
     seq = Integer(default=0)  # of its last public message
+    log_seq = Integer(default=-1)  # … that can be searched for; counted down when something else has changed
     visitor_got_seq = Integer(default=0)  # the last that a page of the visitor has; …
     visitor_read_seq = Integer(default=0)  # … and the last that was in sight there
     unanswered_since_at: Timestamptz = Timestamptz(null=True, default=None)  # by the agents
@@ -486,6 +487,7 @@ class PrivateThread(Table, tablename="private_thread"):
     id: Serial
     chat = ForeignKey(references=Chat, null=False, unique=True, on_delete=RESTRICT)
     seq = Integer(default=0)
+    log_seq = Integer(default=0)  # the last that can be searched for
 
 
 class PrivateMessage(Table, tablename="private_message"):

@@ -1,8 +1,8 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; and `welcome`,
-lines for the terminal.
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
+for the terminal; and `commands`, (name, what it does, function) each.
 """
 
 from types import ModuleType
@@ -21,12 +21,14 @@ from features import (
     chat,
     console,
     conversations,
+    conversions,
     copies,
     demo,
     desk,
     details,
     duty,
     files,
+    finding,
     first_admin,
     health,
     hours,
@@ -37,6 +39,7 @@ from features import (
     ledger,
     links,
     live,
+    log,
     mail,
     marks,
     matching,
@@ -57,13 +60,16 @@ from features import (
     profiles,
     queues,
     ratings,
+    records,
     requests,
     roles,
     routing,
+    searching,
     second_factor,
     settings,
     signout,
     spreadsheets,
+    trail,
     transcripts,
     versions,
     visit,
@@ -82,6 +88,7 @@ ALL: tuple[ModuleType, ...] = (
     settings,
     spreadsheets,
     versions,
+    searching,
     assets,
     hours,
     queues,
@@ -131,6 +138,11 @@ ALL: tuple[ModuleType, ...] = (
     requests,
     conversations,
     console,
+    finding,
+    records,
+    conversions,
+    log,
+    trail,
     demo,
     health,
 )

@@ -129,16 +129,16 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     connection.scope["person"] = person  # type: ignore[typeddict-unknown-key]
 
 
-def may(permission: str) -> Guard:
-    """For whoever is signed in with a role that has this permission."""
-    assert permission in PERMISSIONS
+def may(*permissions: str) -> Guard:
+    """For whoever is signed in with a role that has this permission, or one of these."""
+    assert set(permissions) <= set(PERMISSIONS)
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         await signed_in(connection, handler)
-        if permission not in agent_of(connection).permissions:
+        if agent_of(connection).permissions.isdisjoint(permissions):
             raise PermissionDeniedException
 
-    guard.__name__ = f"may_{permission}"
+    guard.__name__ = f"may_{'_or_'.join(permissions)}"
     return guard
 
 

@@ -4,7 +4,7 @@
     POST   /chats/{id}/files             an agent does
     GET    /chat/files, /chats/{id}/files    which of those can still be sent: after a reload
     GET    /chat/files/{file}            a sent one, for the visitor of that chat, with the token
-    GET    /chats/{id}/files/{file}      … for the agents who are or were in it
+    GET    /chats/{id}/files/{file}      … for the agents who are or were in it, and for who may read the log
 
 Sent files are a message of kind "files": what was written with them, and what they are called.
 """
@@ -114,11 +114,13 @@ async def is_shown(file: files.Row, visitor: int) -> bool:
     return await sent.where(Message.withdrawn_at.is_null())
 
 
-@get("/chats/{chat:int}/files/{file:int}", guards=[may("chat")])
+@get("/chats/{chat:int}/files/{file:int}", guards=[may("chat", "read_log")])
 async def fetch_as_agent(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
-    await identity.reading(agent_of(request), chat)
     sent = Attachment.select().where(Attachment.id == file).where(Attachment.chat == chat)
-    return files.download(await sent.where(Attachment.seq.is_not_null()).first())
+    row = await sent.where(Attachment.seq.is_not_null()).first()
+    if row:
+        await identity.reading(agent_of(request), chat, f"attachment:{file}")
+    return files.download(row)
 
 
 # ---- sending ---------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ async def typing(request: Request[Any, Any, Any]) -> None:
 async def be_here(request: Request[Any, Any, Any]) -> Response[str]:
     """ "Yes, I am still here"; or too late, and then the page shows that it has ended."""
     caller = visitor_of(request)
-    await idle.sign((await visit.started(caller))["id"])
+    await idle.answer((await visit.started(caller))["id"])
     return html(*await visit.regions(await visit.facts_of(caller.id)))
 
 

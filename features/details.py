@@ -100,7 +100,7 @@ async def set_case(request: Request[Any, Any, Any], chat: FromPath[int], data: F
         words = _("At most %(n)s characters fit.") % {"n": number(CASE_LENGTH)}
         return html(swap(f"#case-state-{chat}", ui.not_saved(words), "innerHTML"), status_code=422)
     async with db.transaction():
-        await Chat.update({Chat.case_number: given}).where(Chat.id == chat)
+        await Chat.update({Chat.case_number: given, Chat.log_seq: Chat.log_seq - 1}).where(Chat.id == chat)
         db.after_commit(partial(live.publish, private.topic(chat), CaseChanged(chat)))
     return html(
         swap(f"#case-{chat}", ui.case(chat, given)), swap(f"#case-state-{chat}", ui.saved(), "innerHTML")

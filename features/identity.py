@@ -30,12 +30,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from litestar.exceptions import NotFoundException
 
 import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Chat, Identity, ShownToken, SigningKey
-from features import live
+from features import audit, live
 from features.access import Person
 from features.participations import taking_part
 from features.routing import ChatChanged
@@ -392,10 +393,19 @@ async def may_look_back(agent: int, chat: int) -> bool:
     return bool(rows)
 
 
-async def reading(person: Person, chat: int) -> None:
-    """For whoever is or was in this chat, or talks with the same verified person. Else it is not there."""
-    if not await may_look_back(person.id, chat):
-        await taking_part(person, chat, or_did=True)
+async def reading(person: Person, chat: int, about: str = "") -> None:
+    """For whoever is or was in this chat, or talks with the same verified person; and for who may read the
+    log, which is written down. Else it is not there."""
+    try:
+        if "chat" not in person.permissions:
+            raise NotFoundException
+        if not await may_look_back(person.id, chat):
+            await taking_part(person, chat, or_did=True)
+    except NotFoundException:
+        if "read_log" not in person.permissions:
+            raise
+        async with db.transaction():
+            await audit.note(person.id, "looked", about or f"chat:{chat}")
 
 
 def facts(row: dict[str, Any]) -> Verified:

@@ -18,7 +18,7 @@ import structlog
 
 import db
 from db.clock import now
-from db.tables import Chat
+from db.tables import Chat, Step
 from features import live, routing
 from layouts import template
 
@@ -45,6 +45,13 @@ async def sign(chat: int) -> None:
     heard = Chat.update({Chat.silent_since_at: moment, Chat.idle_asked_at: None}).where(Chat.id == chat)
     if await heard.where(Chat.silent_since_at.is_not_null()).where(worth_a_write).returning(Chat.id):
         live.publish(f"chat:{chat}", routing.ChatChanged(chat))
+
+
+async def answer(chat: int) -> None:
+    """The visitor was asked, and says to be there."""
+    if await Chat.exists().where(Chat.id == chat).where(Chat.idle_asked_at.is_not_null()):
+        await note(chat, "idle_answered")
+    await sign(chat)
 
 
 async def watch(stop: asyncio.Event) -> None:
@@ -91,7 +98,13 @@ async def start_anew(row: dict[str, Any]) -> None:
 
 async def ask(row: dict[str, Any]) -> None:
     if await still(Chat.update({Chat.idle_asked_at: now()}), row):
+        await note(row["id"], "idle_asked")
         tell(row["id"])
+
+
+async def note(chat: int, what: str) -> None:
+    """For the log: nothing else remembers it."""
+    await Step.insert(Step(chat=chat, what=what, happened_at=now()))
 
 
 async def end(row: dict[str, Any]) -> None:

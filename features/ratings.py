@@ -13,7 +13,7 @@ from msgspec import Struct
 import db
 import layouts
 from db.clock import now
-from db.tables import Rating
+from db.tables import Chat, Rating
 from features import transcripts
 from features.access import visitor, visitor_of
 from layouts import Form, _, html, swap, template
@@ -35,9 +35,11 @@ async def rate(request: Request[Any, Any, Any], data: Form[Opinion]) -> Response
     if errors := problems_with(data):
         return html(swap("#rating", ui.form(data, errors)), status_code=422)
     try:
-        await Rating.insert(
-            Rating(chat=chat["id"], value=int(data.value), remark=data.remark.strip(), rated_at=now())
-        )
+        async with db.transaction():
+            await Rating.insert(
+                Rating(chat=chat["id"], value=int(data.value), remark=data.remark.strip(), rated_at=now())
+            )
+            await Chat.update({Chat.log_seq: Chat.log_seq - 1}).where(Chat.id == chat["id"])
     except db.UniqueViolation:
         return html(swap("#rating", ui.thanks(_("You have already given your opinion. Thank you."))))
     return html(swap("#rating", ui.thanks(_("Thank you for your opinion."))))

@@ -43,9 +43,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """A day that begins, something that happened, or what somebody said."""
+    """A day that begins, something that happened, or what somebody said; "private" is only for the log."""
 
-    kind: Literal["day", "event", "said"]
+    kind: Literal["day", "event", "said", "private"]
     words: str
     time: str = ""
     name: str = ""
@@ -60,6 +60,7 @@ class Transcript:
     file_name: str
     facts: list[tuple[str, str]]
     entries: list[Entry]
+    mark: str = ""  # on every page: what this paper is not for
 
 
 @get("/chat/transcript.txt", guards=[visitor])
@@ -175,31 +176,21 @@ def as_text(transcript: Transcript) -> str:
 press = ThreadPoolExecutor(1, thread_name_prefix="transcript")
 
 
-async def as_pdf(transcript: Transcript) -> bytes:
-    return await asyncio.get_running_loop().run_in_executor(press, printed, transcript)
+async def as_pdf(*transcripts: Transcript) -> bytes:
+    """One, or several in one document."""
+    return await asyncio.get_running_loop().run_in_executor(press, printed, *transcripts)
 
 
-def printed(transcript: Transcript) -> bytes:
+def printed(*transcripts: Transcript) -> bytes:
     """What people wrote goes in as data, never as markup."""
+    first = transcripts[0]
     paper = json.dumps(
         {
-            "language": transcript.language,
-            "region": transcript.region,
-            "title": f"{transcript.title} · {transcript.desk}",
-            "heads": [setting(transcript.desk, BOLD), setting(transcript.title)],
-            "facts": [[setting(name), setting(said)] for name, said in transcript.facts],
-            "entries": [
-                {
-                    "kind": each.kind,
-                    "time": each.time,
-                    "name": setting(each.name, BOLD),
-                    "lines": [
-                        setting(line, BOLD if each.kind == "day" else REGULAR)
-                        for line in each.words.splitlines() or [""]
-                    ],
-                }
-                for each in transcript.entries
-            ],
+            "language": first.language,
+            "region": first.region,
+            "title": f"{first.title} · {first.desk}",
+            "mark": setting(first.mark),
+            "conversations": [conversation(each) for each in transcripts],
         }
     )
     try:
@@ -208,6 +199,25 @@ def printed(transcript: Transcript) -> bytes:
         # Then without the promise that every character can be read out; it is tagged all the same.
         log.warning("a transcript is not PDF/UA", reason=error.message)
         return typeset(paper)
+
+
+def conversation(transcript: Transcript) -> dict[str, Any]:
+    return {
+        "heads": [setting(transcript.desk, BOLD), setting(transcript.title)],
+        "facts": [[setting(name), setting(said)] for name, said in transcript.facts],
+        "entries": [
+            {
+                "kind": each.kind,
+                "time": each.time,
+                "name": setting(each.name, BOLD),
+                "lines": [
+                    setting(line, BOLD if each.kind == "day" else REGULAR)
+                    for line in each.words.splitlines() or [""]
+                ],
+            }
+            for each in transcript.entries
+        ],
+    }
 
 
 def typeset(paper: str, *standards: Literal["ua-1"]) -> bytes:
@@ -286,6 +296,7 @@ PAPER = """
 #let soft = rgb("#4a5562")
 #set document(title: paper.title, author: (), date: none)
 #set page(paper: "a4", margin: (x: 24mm, y: 24mm), numbering: "1 / 1")
+#let violet = rgb("#5b2a86")
 #set text(font: "DejaVu Sans", size: 10pt, lang: paper.language, region: paper.region, hyphenate: false)
 #set par(justify: false, leading: 0.65em, spacing: 0.65em)
 #show heading.where(level: 1): set text(size: 17pt)
@@ -298,19 +309,29 @@ PAPER = """
   par(said(it))
 }
 
-#heading(level: 1, said(paper.heads.at(0)))
-#par(text(size: 12pt, said(paper.heads.at(1))))
-#v(0.6em)
-#for (name, value) in paper.facts { par[#text(fill: soft)[#said(name):] #said(value)] }
+#set page(header: text(fill: violet, said(paper.mark))) if paper.mark.pieces.join("") != ""
 
-#for it in paper.entries {
-  if it.kind == "day" {
-    heading(level: 2, said(it.lines.at(0)))
-  } else if it.kind == "event" {
-    block(above: 1.2em, below: 1.2em, text(fill: soft)[#it.time #h(0.4em) #said(it.lines.at(0))])
-  } else {
-    block(above: 1.2em, below: 0.65em, sticky: true)[*#said(it.name)* #h(0.4em) #text(fill: soft, it.time)]
-    for each in it.lines { line(each) }
+#for (at, conversation) in paper.conversations.enumerate() {
+  if at > 0 { pagebreak() }
+  heading(level: 1, said(conversation.heads.at(0)))
+  par(text(size: 12pt, said(conversation.heads.at(1))))
+  v(0.6em)
+  for (name, value) in conversation.facts { par[#text(fill: soft)[#said(name):] #said(value)] }
+
+  for it in conversation.entries {
+    if it.kind == "day" {
+      heading(level: 2, said(it.lines.at(0)))
+    } else if it.kind == "event" {
+      block(above: 1.2em, below: 1.2em, text(fill: soft)[#it.time #h(0.4em) #said(it.lines.at(0))])
+    } else if it.kind == "private" {
+      set text(fill: violet)
+      block(above: 1.2em, below: 0.65em, sticky: true)[*#said(it.name)* #h(0.4em) #it.time]
+      let lines = for each in it.lines { line(each) }
+      block(stroke: (left: 1.5pt + violet), inset: (left: 8pt, y: 2pt), lines)
+    } else {
+      block(above: 1.2em, below: 0.65em, sticky: true)[*#said(it.name)* #h(0.4em) #text(fill: soft, it.time)]
+      for each in it.lines { line(each) }
+    }
   }
 }
 """

@@ -69,6 +69,7 @@ function narrow(target) {
 }
 
 document.addEventListener("click", async ({ target }) => {
+  if (target.closest?.("[data-print]")) print();
   if (target.closest?.("[data-close-dialog]")) ask.close();
   const dismiss = target.closest?.("[data-dismiss]");
   if (dismiss) dismiss.closest(".notice").remove();

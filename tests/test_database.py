@@ -100,6 +100,7 @@ SCHEMA = {
         FROM sqlite_master AS t, pragma_table_info(t.name) AS c
         LEFT JOIN pragma_foreign_key_list(t.name) AS f ON f."from" = c.name
         WHERE t.type = 'table' AND t.name NOT IN ('migration', 'sqlite_sequence')
+              AND t.name NOT LIKE 'log_words%'
         """,
     "postgresql": """
         SELECT c.table_name AS in_table, c.column_name AS name, c.data_type AS type,
@@ -114,7 +115,7 @@ SCHEMA = {
              AND a.attrelid = ('"' || c.table_name || '"')::regclass
         LEFT JOIN pg_constraint AS f ON f.contype = 'f' AND f.conrelid = a.attrelid
              AND f.conkey = ARRAY[a.attnum]
-        WHERE c.table_schema = 'public' AND c.table_name <> 'migration'
+        WHERE c.table_schema = 'public' AND c.table_name NOT IN ('migration', 'log_words')
         """,
 }
 

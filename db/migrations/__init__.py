@@ -1,9 +1,10 @@
 """The steps that made the tables what they are: one set of SQL files for both databases, in order of name.
 
 Each is applied once, whole or not at all, by whichever process comes first, at `db.connect`. A file is plain
-SQL that both databases read, but for `{id}`, a primary key that counts up by itself, and `{ref}`, the type of
-a reference to one. A statement ends with a semicolon at the end of a line. SQLite cannot change a column:
-make a new table, copy the rows, rename it. A file that has been released never changes again.
+SQL that both databases read, but for `{id}`, a primary key that counts up by itself, `{ref}`, the type of a
+reference to one, and statements for one of the two, which begin with `{sqlite}` or `{postgresql}`. A
+statement ends with a semicolon at the end of a line. SQLite cannot change a column: make a new table, copy
+the rows, rename it. A file that has been released never changes again.
 """
 
 from pathlib import Path
@@ -55,7 +56,9 @@ async def apply_next(engine: Database) -> str | None:
 def statements(text: str, dialect: str) -> list[str]:
     for word, meaning in WORDS[dialect].items():
         text = text.replace(word, meaning)
-    return [statement for part in text.split(";\n") if (statement := part.strip())]
+    own, other = f"{{{dialect}}}", next(f"{{{name}}}" for name in WORDS if name != dialect)
+    text = text.replace(own, "")
+    return [statement for part in text.split(";\n") if (statement := part.strip()) and other not in statement]
 
 
 async def _applied(engine: Database) -> set[str]:

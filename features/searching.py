@@ -1,0 +1,212 @@
+"""Searching: the words of every conversation, folded, so that both databases find the same.
+
+What is in a conversation, public and private, withdrawn or not, its names, its subject, its case number and
+the names of its files become one set of words: without case, accents and punctuation, numbers also as if no
+space stood in them. SQLite (FTS5) and PostgreSQL (tsvector) only keep these words; they judge nothing.
+
+A task writes them, a moment after the conversation has grown: a message is then not slower by a single
+statement, and whatever else changes a conversation (a case number, a remark) needs no writer of its own. What
+is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+import db
+
+EVERY_S = 2
+AT_A_TIME = 50  # conversations
+WORD_LENGTH = 64  # characters; what follows is not looked at
+MOST_BYTES = 400_000  # of one conversation: PostgreSQL takes a megabyte
+MOST_WORDS = 12  # that are looked for at a time
+FROM_LENGTH = 3  # characters, from which a word also finds what begins with it
+MOST_GROUPS = 8  # of one number
+GAP = re.compile(r"[\s./()+,:-]{1,3}")  # between the groups of a number
+NO_MARKS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "œ": "oe", "æ": "ae", "ı": "i", "þ": "th", "ħ": "h"}
+    | {"ŧ": "t", "ŋ": "n", "ĸ": "k", "ƒ": "f", "ə": "e", "ȷ": "j", "ŀ": "l", "ƀ": "b", "ɨ": "i"}
+)
+
+log = structlog.get_logger(__name__)
+
+
+# ---- folding ---------------------------------------------------------------------------------------------
+
+
+def folded(text: str) -> str:
+    """As it is compared: without case, marks, and what nobody sees. "ß" is "ss"."""
+    bare = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(each for each in bare if unicodedata.category(each) not in ("Mn", "Cf")).translate(
+        NO_MARKS
+    )
+
+
+def runs(text: str) -> Iterator[list[str]]:
+    """The words of a folded text; words with a digit that stand together are the groups of one number."""
+    run: list[str] = []
+    end = 0
+    for start, upto in places(text):
+        word = text[start:upto]
+        is_number = any(map(str.isdigit, word))
+        if run and not (is_number and GAP.fullmatch(text, end, start)):
+            yield run
+            run = []
+        if is_number:
+            run.append(word)
+        else:
+            yield [word]
+        end = upto
+    if run:
+        yield run
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """From where to where each word stands."""
+    start = None
+    for at, each in enumerate(text):
+        inside = each.isalnum() or unicodedata.category(each) in ("Mc", "Co")
+        if inside and start is None:
+            start = at
+        elif not inside and start is not None:
+            yield start, at
+            start = None
+    if start is not None:
+        yield start, len(text)
+
+
+def words_in(texts: Iterable[str]) -> list[str]:
+    """All that these texts can be found by. A number also by its groups, from each of them on."""
+    found: dict[str, None] = {}
+    size = 0
+    for text in texts:
+        for run in runs(folded(text)):
+            joined = ("".join(run[at : at + MOST_GROUPS]) for at in range(len(run)))
+            for word in (each[:WORD_LENGTH] for each in [*run, *joined]):
+                if word not in found:
+                    size += len(word.encode()) + 16
+                    if size > MOST_BYTES:
+                        return list(found)
+                    found[word] = None
+    return list(found)
+
+
+def sought(words: str) -> list[tuple[str, bool]]:
+    """The words that have to be there, each of them, and whether one that begins so will do."""
+    wanted = dict.fromkeys(
+        "".join(run[at : at + MOST_GROUPS])[:WORD_LENGTH]
+        for run in runs(folded(words))
+        for at in range(0, len(run), MOST_GROUPS)
+    )
+    return [(word, len(word) >= FROM_LENGTH) for word in list(wanted)[:MOST_WORDS]]
+
+
+def having(words: str) -> tuple[str, str]:
+    """For hand-written SQL: a query of the ids of the conversations that have these words, and its one
+    argument."""
+    wanted = sought(words)
+    if db.dialect() == "sqlite":
+        said = " ".join(f'"{word}"{"*" if begins else ""}' for word, begins in wanted) or '"-"'
+        return "SELECT rowid AS id FROM log_words WHERE log_words MATCH {}", said
+    said = " & ".join(f"'{word}'{':*' if begins else ''}" for word, begins in wanted)
+    return "SELECT chat AS id FROM log_words WHERE words @@ ({}::text)::tsquery", said
+
+
+# ---- keeping up ------------------------------------------------------------------------------------------
+
+DUE = (
+    "SELECT chat.id, chat.seq, chat.log_seq, COALESCE(private_thread.seq, 0) AS private_seq FROM chat"
+    " LEFT JOIN private_thread ON private_thread.chat = chat.id WHERE chat.id IN"
+    " (SELECT id FROM chat WHERE seq <> log_seq AND started_at IS NOT NULL"
+    " UNION SELECT chat FROM private_thread WHERE seq <> log_seq) ORDER BY chat.id LIMIT {}"
+)
+# All that is said in them. Each part names the chat and one text.
+TEXTS = (
+    "SELECT chat, body AS text FROM message WHERE chat IN ({chats}) AND body <> ''",
+    "SELECT DISTINCT chat, name FROM message WHERE chat IN ({chats}) AND name <> ''",
+    "SELECT chat, body FROM private_message WHERE chat IN ({chats})",
+    "SELECT DISTINCT chat, name FROM private_message WHERE chat IN ({chats})",
+    "SELECT chat, name FROM attachment WHERE chat IN ({chats}) AND seq IS NOT NULL",
+    "SELECT chat, name FROM private_attachment WHERE chat IN ({chats}) AND seq IS NOT NULL",
+    "SELECT chat, note FROM invite WHERE chat IN ({chats}) AND note <> ''",
+    "SELECT chat, remark FROM rating WHERE chat IN ({chats}) AND remark <> ''",
+    "SELECT id, visitor_name FROM chat WHERE id IN ({chats})",
+    "SELECT id, visitor_email FROM chat WHERE id IN ({chats})",
+    "SELECT id, case_number FROM chat WHERE id IN ({chats})",
+)
+FACTS = (
+    "SELECT chat.id, subject.label, identity.sub, identity.name, identity.email, identity.variables FROM chat"
+    " LEFT JOIN subject ON subject.id = chat.subject LEFT JOIN identity ON identity.visitor = chat.visitor"
+    " WHERE chat.id IN ({chats})"
+)
+
+
+async def keep_up(stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await catch_up()
+        except Exception:  # what is due stays due
+            log.exception("the log's words were not written")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), EVERY_S)
+
+
+async def catch_up() -> None:
+    """Until nothing is due. Others write in between."""
+    while rows := await db.sql(DUE, AT_A_TIME):
+        async with db.transaction():
+            await db.lock("log words")
+            await take_in(await db.sql(DUE, AT_A_TIME))
+        if len(rows) < AT_A_TIME:
+            return
+
+
+async def take_in(due: Sequence[dict[str, Any]]) -> None:
+    """What is written meanwhile raises a number again, and is due again."""
+    texts = await texts_of([row["id"] for row in due]) if due else {}
+    for row in due:
+        await put(row["id"], " ".join(words_in(texts[row["id"]])))
+        counted = "UPDATE chat SET log_seq = {} WHERE id = {} AND log_seq = {}"
+        await db.sql(counted, row["seq"], row["id"], row["log_seq"])
+        if row["private_seq"]:
+            counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
+            await db.sql(counted, row["private_seq"], row["id"])
+
+
+async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:
+    numbers = ", ".join(str(int(chat)) for chat in chats)
+    found: dict[int, list[str]] = {chat: [] for chat in chats}
+    for row in await db.sql(" UNION ALL ".join(TEXTS).replace("{chats}", numbers)):
+        found[row["chat"]].append(row["text"])
+    for row in await db.sql(FACTS.replace("{chats}", numbers)):
+        found[row["id"]] += [row[name] or "" for name in ("sub", "name", "email")]
+        for name in ("label", "variables"):
+            found[row["id"]] += map(str, json.loads(row[name] or "{}").values())
+    return found
+
+
+async def put(chat: int, words: str) -> None:
+    if db.dialect() == "sqlite":
+        await db.sql("DELETE FROM log_words WHERE rowid = {}", chat)
+        await db.sql("INSERT INTO log_words (rowid, words) VALUES ({}, {})", chat, words)
+    else:
+        await db.sql(
+            "INSERT INTO log_words (chat, words) VALUES ({}, array_to_tsvector(string_to_array({}, ' ')))"
+            " ON CONFLICT (chat) DO UPDATE SET words = excluded.words",
+            *(chat, words),
+        )
+
+
+async def forget(chat: int) -> None:
+    """Within the transaction that purges it. Its chat goes after it, or is empty by then."""
+    key = "rowid" if db.dialect() == "sqlite" else "chat"
+    await db.sql(f"DELETE FROM log_words WHERE {key} = {{}}", chat)  # noqa: S608
+
+
+tasks = [keep_up]
