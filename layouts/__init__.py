@@ -92,7 +92,7 @@ def short_day(moment: datetime) -> str:
     return format_date(moment.astimezone(zone), "medium", locale=LANGUAGES[language.get()])
 
 
-def number(n: int) -> str:
+def number(n: float) -> str:
     return format_decimal(n, locale=LANGUAGES[language.get()])
 
 
