@@ -29,7 +29,7 @@ from features import audit, identity, settings, signing_snippets, widget_setting
 from features.access import agent_of, may
 from features.signing_snippets import Signing
 from features.widget import WidgetFacts
-from layouts import Form, _, html, swap, template
+from layouts import Form, _, env, html, swap, template
 
 MOST_KEYS = 10  # in use at a time: one, and a second while changing over
 KID = re.compile(r"[A-Za-z0-9._-]{1,40}")
@@ -170,6 +170,8 @@ def snippets(found: WidgetFacts, keys: Sequence[Listed]) -> dict[str, str]:
     return {}
 
 
+env.globals["snippet_languages"] = signing_snippets.LANGUAGES
+env.globals["identify_call"] = "Balie.identify(() => fetch('/balie-token').then((answer) => answer.text()))"
 routes: list[Any] = [show, create, ask_revocation, revoke]
 
 ui = template("""
@@ -193,7 +195,7 @@ ui = template("""
 <div id="keys">
   {% if keys %}
   <table class="cards-on-phone">
-    <thead><tr><th scope="col">{{ _("Name") }} (kid)</th><th scope="col">{{ _("Algorithm") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("Last used") }}</th><th scope="col"><span class="visually-hidden">{{ _("Revoke") }}</span></th></tr></thead>
+    <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Algorithm") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("Last used") }}</th><th scope="col"><span class="visually-hidden">{{ _("Revoke") }}</span></th></tr></thead>
     <tbody>
       {% for key in keys %}
       <tr id="key-{{ key.id }}">
@@ -231,7 +233,7 @@ ui = template("""
   {{ settings.problem(errors.get("form")) }}
   {{ select_field(_("Algorithm"), "algorithm", [("HS256", _("HS256: a secret that we make and both sides know")), ("ES256", _("ES256: your own key, of which we get the public half")), ("RS256", _("RS256: your own key, of which we get the public half"))], data.algorithm, errors) }}
   <div data-public{% if data.algorithm == "HS256" %} hidden{% endif %}>
-    {{ textarea_field(_("Public key"), "material", data.material, errors, hint=_("As PEM."), attrs={"class": "code", "spellcheck": "false", "placeholder": "-----BEGIN PUBLIC KEY-----"}) }}
+    {{ textarea_field(_("Public key"), "material", data.material, errors, hint=_("As PEM."), attrs={"class": "code", "spellcheck": "false"}) }}
   </div>
   {{ field(_("Name"), "kid", data.kid, errors, required=false, hint=_("Tokens name their key by it (kid). Left empty, we make one."), attrs={"spellcheck": "false"}) }}
   <div class="actions">{{ button(_("Add key"), "primary", "plus", type="submit") }}</div>
@@ -243,14 +245,14 @@ ui = template("""
   {% if texts %}
   <h2 class="title" id="snippets-title">{{ _("How your site signs") }}</h2>
   <p class="soft">{{ _("On your server, for whoever is signed in there, with the newest key. A token counts for ten minutes at most, and for one visitor.") }}</p>
-  {% for name, words in {"php": "PHP", "java": "Java", "csharp": "C#", "python": "Python", "javascript": "JavaScript"}.items() %}
+  {% for name, words in snippet_languages.items() %}
   <details class="part" name="snippet">
     <summary class="title">{{ words }}</summary>
     {{ widgets.copied("snippet-" ~ name, texts[name]) }}
   </details>
   {% endfor %}
   <p class="soft">{{ _("In the page, give the button a function that fetches a token from your server. It is called when somebody presses the button.") }}</p>
-  {{ widgets.copied("identify", "Balie.identify(() => fetch('/balie-token').then((answer) => answer.text()))") }}
+  {{ widgets.copied("identify", identify_call) }}
   {% endif %}
 </section>
 {% endmacro %}

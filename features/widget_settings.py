@@ -34,6 +34,7 @@ from layouts import LANGUAGES, _, html, language_name, swap, template
 
 FIELDS = ("name", "email", "subject", "question")
 NAME_LENGTH, LABEL_LENGTH, ORIGIN_LENGTH, MOST_ROWS = 60, 60, 200, 50
+EXAMPLE = "https://www.example.be"
 KEY_LETTERS, KEY_LENGTH = "abcdefghjkmnpqrstuvwxyz23456789", 10  # none that look like another
 HOST = r"([a-z0-9_-]+\.)*[a-z0-9_-]+"
 SITE = re.compile(
@@ -322,10 +323,13 @@ def problem_with_origin(origin: str) -> str:
     if SITE.fullmatch(origin) and widget.ORIGIN.fullmatch(origin):
         return ""
     if origin.startswith("http://"):
-        return _("The address has to begin with https://.")
-    return _("Only the beginning of an address, such as https://www.example.be, without what comes after it.")
+        return _("The address has to begin with %(start)s.") % {"start": "https://"}
+    return _("Only the beginning of an address, such as %(example)s, without what comes after it.") % {
+        "example": EXAMPLE
+    }
 
 
+layouts.env.globals["empty_row"] = Row()
 routes: list[Any] = [index, blank, show, create, save, ask_deletion, destroy]
 
 layouts.env.globals["language_names"] = lambda: {code: language_name(code) for code in LANGUAGES}
@@ -422,7 +426,7 @@ ui = template("""
   {{ select_field(_("Language"), "language", language_names().items(), data.language, errors, hint=_("When the page asks for none that we have.")) }}
   <fieldset class="stack">
     <legend class="title">{{ _("Sites that may show it") }}</legend>
-    <p class="hint">{{ _("The beginning of the address, such as https://www.example.be. https://*.example.be stands for all its subdomains.") }}</p>
+    <p class="hint">{{ _("The beginning of the address, such as %(example)s. %(wild)s stands for all its subdomains.", example="https://www.example.be", wild="https://*.example.be") }}</p>
     <div class="stack rows" id="origins">{% for each in data.origins %}{{ origin(loop.index0, each, errors) }}{% endfor %}</div>
     <template id="origins-row">{{ origin("new", "", {}) }}</template>
     <div class="actions">{{ button(_("Add site"), "secondary", "plus", attrs={"data-add-row": "origins"}) }}</div>
@@ -432,7 +436,7 @@ ui = template("""
     <p class="hint">{{ _("A subject says in which queue a conversation waits. Without the question for a subject, the first one counts whose queue is open.") }}</p>
     {{ remarks("subjects", "subjects", "", errors) }}
     <div class="stack rows" id="subjects">{% for row in data.subjects %}{{ subject(loop.index0, row, queues, errors) }}{% endfor %}</div>
-    <template id="subjects-row">{{ subject("new", {"id": "", "queue": "", "labels": {}}, queues, {}) }}</template>
+    <template id="subjects-row">{{ subject("new", empty_row, queues, {}) }}</template>
     {% if queues %}<div class="actions">{{ button(_("Add subject"), "secondary", "plus", attrs={"data-add-row": "subjects"}) }}</div>
     {% else %}<p><a href="/settings/queues/new">{{ _("Make a queue first.") }}</a></p>{% endif %}
   </fieldset>
@@ -455,7 +459,7 @@ ui = template("""
 {% set id = "origin-" ~ at %}
 <div data-row class="field">
   <div class="row-line">
-    <input class="input" id="{{ id }}" name="origin" value="{{ value }}" type="url" aria-label="{{ _("Site") }}" placeholder="https://www.example.be" autocomplete="off" spellcheck="false"{% if id in errors %} aria-invalid="true" aria-describedby="{{ id }}-error"{% endif %}>
+    <input class="input" id="{{ id }}" name="origin" value="{{ value }}" type="url" aria-label="{{ _("Site") }}" autocomplete="off" spellcheck="false"{% if id in errors %} aria-invalid="true" aria-describedby="{{ id }}-error"{% endif %}>
     {{ icon_button("x", _("Remove site"), attrs={"data-remove-row": true}) }}
   </div>
   {{ remarks(id, id, "", errors) }}

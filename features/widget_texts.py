@@ -146,7 +146,9 @@ def problems_with(data: TextsForm) -> dict[str, str]:
 def problem_with_address(text: str) -> str:
     if len(text) > ADDRESS_LENGTH:
         return settings.too_long(len(text), ADDRESS_LENGTH)
-    return "" if ADDRESS.fullmatch(text) else _("A whole address, such as https://www.example.be/contact.")
+    if ADDRESS.fullmatch(text):
+        return ""
+    return _("A whole address, such as %(example)s.") % {"example": f"{widget_settings.EXAMPLE}/contact"}
 
 
 routes: list[Any] = [show, save, preview]
