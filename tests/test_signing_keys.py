@@ -177,7 +177,7 @@ async def test_the_list_says_when_a_key_was_last_used(desk: Desk, tmp_path: Path
 # ---- the snippets ----------------------------------------------------------------------------------------
 
 CALLS = {
-    "python": 'print(balie_token("burger-1207", "Lien “Ö” Janssens", "lien@voorbeeld.be", {"Klant": "VB-1"}))',
+    "python": 'print(balie_token("burger-1207", "Lien “Ö” Janssens", "lien@voorbeeld.be", {"Klant": "VB-1"}))',  # noqa: E501
     "javascript": 'console.log(balieToken("burger-1207", "Lien “Ö” Janssens", "lien@voorbeeld.be", {Klant: "VB-1"}));',  # noqa: E501
 }
 # The desk's clock stands in a test; the snippets ask for the time in their own way.
