@@ -267,7 +267,7 @@ def sent(form: FormMultiDict) -> SetupForm:
         str(form.get("language", "")),
         [origin_of(each) for each in column("origin")] or [""],
         rows[:MOST_ROWS],
-        [each for each in FIELDS if each in column("form")],
+        [each for each in FIELDS if each in column("asked")],
         "documents" in form,
         str(form.get("version", "")),
     )
@@ -444,7 +444,7 @@ ui = template("""
     <legend class="title">{{ _("Asked before the chat") }}</legend>
     <p class="hint">{{ _("Nothing ticked: the press on the button itself starts the chat.") }}</p>
     {% for value, words in [("name", _("Name")), ("email", _("E-mail")), ("subject", _("Subject")), ("question", _("Question"))] %}
-    {{ checkbox(words, "form", value in data.form, value, id="form-" ~ value) }}
+    {{ checkbox(words, "asked", value in data.form, value, id="asked-" ~ value) }}
     {% endfor %}
   </fieldset>
   <fieldset class="stack">

@@ -46,7 +46,7 @@ async def new(**changes: Any) -> dict[str, Any]:
         "queue": [await queue()],
         **{f"label_{code}": [""] for code in LANGUAGES},
         "label_nl": ["Zwembad"],
-        "form": ["question", "name"],
+        "asked": ["question", "name"],
         "documents": "yes",
     }
     return {**form, **changes}
