@@ -106,7 +106,8 @@ async def revoke(
             await audit.note(agent_of(request).id, "changed", settings.about(SigningKey, signing_key), fields)
             db.after_commit(partial(widget_settings.changed, id))
     found, keys = await widget_settings.widget_by_id(id), await keys_of(id)
-    return html(*regions(found, keys), swap("#new-secret", ui.once("", "")), settings.saved())
+    answered = swap("#ask-body", ui.answered(), "innerHTML")
+    return html(*regions(found, keys), swap("#new-secret", ui.once("", "")), settings.saved(), answered)
 
 
 # ---- reading and judging ---------------------------------------------------------------------------------
@@ -257,13 +258,16 @@ ui = template("""
 </section>
 {% endmacro %}
 
+{# In the dialog, when what it asked has been done: the script closes it. #}
+{% macro answered() %}<div data-answered></div>{% endmacro %}
+
 {% macro ask(widget, key) %}
 <div data-ask>
   <h2 class="title" id="ask-title">{{ _("Revoke the key %(name)s?", name=key.kid) }}</h2>
   <p>{{ _("Tokens signed with it no longer count, from this moment on. Conversations go on; new ones are unverified until your site signs with another key. This cannot be undone.") }}</p>
   <div class="actions end">
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
-    {{ button(_("Revoke"), "danger", attrs={"hx-delete": "/settings/widgets/" ~ widget ~ "/keys/" ~ key.id, "hx-swap": "none", "data-close-dialog": true}) }}
+    {{ button(_("Revoke"), "danger", attrs={"hx-delete": "/settings/widgets/" ~ widget ~ "/keys/" ~ key.id, "hx-swap": "none"}) }}
   </div>
 </div>
 {% endmacro %}

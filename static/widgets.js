@@ -111,7 +111,11 @@
     if (target.matches?.("#preview_language")) speak(target.value);
     if (target.matches?.("[data-keys] #algorithm")) document.querySelector("[data-public]").hidden = target.value === "HS256";
   });
-  document.addEventListener("htmx:after:swap", () => { if (document.getElementById("looks")) colour(); });
+  document.addEventListener("htmx:after:swap", () => {
+    if (document.getElementById("looks")) colour();
+    const ask = document.getElementById("ask");
+    if (ask.querySelector("[data-answered]")) ask.close();
+  });
 
   // ---- the preview
 
