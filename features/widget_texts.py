@@ -170,7 +170,7 @@ ui = template("""
   {{ field(_("Address of your own information page"), "info_url", data.info_url, errors, type="url", required=false, hint=_("The blue button opens it instead of the information page that you write below.")) }}
   {% for code, words in language_names().items() %}
   {% set wrong = errors | select("in", ["card_" ~ code, "privacy_" ~ code, "address_" ~ code, "green_" ~ code, "info_" ~ code]) | list %}
-  <details class="part" name="language"{% if wrong or (not errors and code == widget.language) %} open{% endif %}>
+  <details class="part"{% if wrong or (not errors and code == widget.language) %} open{% endif %}>
     <summary class="title">{{ words }}{% if data.said["card_" ~ code] %}{% else %} <span class="soft small">{{ _("no information page yet") }}</span>{% endif %}</summary>
     <div class="stack">
       {{ editor(code, data.said["card_" ~ code], cards[code], errors) }}
