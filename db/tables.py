@@ -235,6 +235,8 @@ class Widget(Table, tablename="widget"):
     info_url = Text(default="")  # where blue leads; "" = our own info card
     info_card: JSON = JSON(default="{}")  # per language, Markdown
     documents = Boolean(default=True)  # docx and odt may be added to messages
+    colours: JSON = JSON(default="{}")  # green and blue, each [on light, on dark]; {} = the standard ones
+    button: JSON = JSON(default="{}")  # per language: what it says, "green" and "info", if not the standard
     version = Integer(default=1)
 
 
@@ -248,6 +250,7 @@ class SigningKey(Table, tablename="signing_key"):
     material = Text(secret=True)  # HS256: the shared secret; else the public key, as PEM
     created_at = Timestamptz(default=now)
     revoked_at: Timestamptz = Timestamptz(null=True, default=None)
+    used_at: Timestamptz = Timestamptz(null=True, default=None)  # lately, by the hour
 
 
 class Subject(Table, tablename="subject"):

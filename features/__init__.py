@@ -67,6 +67,7 @@ from features import (
     searching,
     second_factor,
     settings,
+    signing_keys,
     signout,
     spreadsheets,
     trail,
@@ -75,6 +76,9 @@ from features import (
     visit,
     week,
     widget,
+    widget_looks,
+    widget_settings,
+    widget_texts,
     withdrawal,
 )
 
@@ -123,6 +127,10 @@ ALL: tuple[ModuleType, ...] = (
     offer_settings,
     arrival,
     chat,
+    widget_settings,
+    widget_texts,
+    widget_looks,
+    signing_keys,
     duty,
     passwords,
     second_factor,

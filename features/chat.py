@@ -237,9 +237,11 @@ ui = template("""
 {% import "messages" as messages %}
 {% import "transcripts" as transcripts %}
 {% import "visit" as visit %}
+{% import "widget" as widgets %}
 
 {% macro page(widget, desk, kit) %}
 {% call document(desk, "window", ["htmx.min.js", "hx-sse.min.js", "hx-download.min.js", "thread.js", "files.js", "window.js"]) %}
+{{ widgets.own_colours(widget) }}
 <header class="window-head">
   <div class="window-title">
     <h1 translate="no">{{ desk }}</h1>

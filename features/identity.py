@@ -49,6 +49,7 @@ ID_LENGTH, NAME_LENGTH, EMAIL_LENGTH = 200, 80, 254
 VARIABLES, LABEL_LENGTH, VALUE_LENGTH = 20, 40, 200
 SECRET_BYTES, RSA_BITS = 32, 2048
 CLEAN_EVERY_S = 300
+USED_MINUTES = 60
 ALGORITHMS = ("HS256", "ES256", "RS256")
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
 
@@ -90,6 +91,7 @@ async def show(found: WidgetFacts, visitor: int, token: str) -> BadToken | None:
         async with db.transaction():
             await bind(found.id, visitor, claims)
             await keep(found, visitor, claims)
+            await mark_used(claims.key)
     except BadToken as bad:
         log.info("a signed token was refused", widget=found.key, code=bad.code)
         return bad
@@ -104,11 +106,12 @@ class Claims:
     name: str
     email: str
     variables: dict[str, str]
+    key: int  # that signed it
 
 
 async def verified(found: WidgetFacts, token: str) -> Claims:
     keys = await SigningKey.select().where(SigningKey.widget == found.id).order_by(SigningKey.id)
-    said = signed_by_one_of(keys, token)
+    said, key = signed_by_one_of(keys, token)
     check_for_whom(said, found.key)
     expires_at = check_when(said)
     return Claims(
@@ -118,7 +121,15 @@ async def verified(found: WidgetFacts, token: str) -> Claims:
         line(said, "name", NAME_LENGTH),
         email_in(said),
         variables_in(said),
+        key,
     )
+
+
+async def mark_used(key: int) -> None:
+    """Once an hour is enough to know whether anybody still signs with it."""
+    lately = SigningKey.used_at > now() - timedelta(minutes=USED_MINUTES)
+    if not await SigningKey.exists().where(SigningKey.id == key).where(lately):
+        await SigningKey.update({SigningKey.used_at: now()}).where(SigningKey.id == key)
 
 
 async def bind(widget: int, visitor: int, claims: Claims) -> None:
@@ -165,8 +176,9 @@ async def name_chat(visitor: int, claims: Claims) -> None:
 # ---- is it what the host signed, for us, now? ------------------------------------------------------------
 
 
-def signed_by_one_of(keys: Sequence[dict[str, Any]], token: str) -> dict[str, Any]:
-    """What the token says. The key decides by which algorithm, never the token."""
+def signed_by_one_of(keys: Sequence[dict[str, Any]], token: str) -> tuple[dict[str, Any], int]:
+    """What the token says, and the id of the key that it fits. The key decides by which
+    algorithm, never the token."""
     header = header_of(token)
     fitting = [key for key in chosen(keys, header.get("kid")) if key["algorithm"] == header.get("alg")]
     if not fitting:
@@ -177,7 +189,8 @@ def signed_by_one_of(keys: Sequence[dict[str, Any]], token: str) -> dict[str, An
         )
     for key in fitting:
         with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
-            return claims_in(jws.decode(token, key["material"], algorithms=[key["algorithm"]]))
+            payload = jws.decode(token, key["material"], algorithms=[key["algorithm"]])
+            return claims_in(payload), key["id"]
     raise BadToken("signature", "The signature does not fit the signing key of this widget.")
 
 

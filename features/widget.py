@@ -3,6 +3,7 @@
     GET /embed.js              the button, for any page of any site
     GET /widget/{key}/status   whether somebody can take a chat, as long as a page looks
     GET /widget/{key}/info     the info card
+    GET /widget/{key}/theme.css    the colours of its window, if they are its own
 
 Thousands of host pages may look at the same button. All of them are sent the same bytes, so a page costs a
 connection and no more: no task beside the one that waits for it to go away, no queue, no timer of its own.
@@ -34,7 +35,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Subject, Widget
-from features import desk, hours, live
+from features import colours, desk, hours, live
 from features.access import public
 from features.routing import ButtonTurned
 from layouts import HERE, LANGUAGES, _, best_language, html, language, ngettext, speaking, template
@@ -53,6 +54,12 @@ T = TypeVar("T")
 log = structlog.get_logger("balie.widget")
 
 
+class WidgetChanged(live.Event, frozen=True):
+    """An admin has set it otherwise."""
+
+    widget: int
+
+
 @dataclass(frozen=True)
 class WidgetFacts:
     """A widget as its admin has set it. What is said per language is said in the one being spoken."""
@@ -67,7 +74,14 @@ class WidgetFacts:
     info_url: str
     info_card: dict[str, str]
     documents: bool = True  # docx and odt may be added to messages
+    colours: dict[str, list[str]] = field(default_factory=dict)
+    button: dict[str, dict[str, str]] = field(default_factory=dict)
     version: int = 1
+
+    @property
+    def theme(self) -> str:
+        """The address of its own colours; "" if it has none."""
+        return f"/widget/{self.key}/theme.css?v={self.version}" if self.colours else ""
 
     @property
     def privacy_text(self) -> str:
@@ -155,6 +169,7 @@ class Board:
     """What the pages with one widget are told; and, as an ASGI application, how each of them hears it."""
 
     green: bool
+    look: bytes
     first: bytes
     lines: set[Line] = field(default_factory=set)
 
@@ -228,20 +243,29 @@ GREEN = (
 async def refresh() -> None:
     """Read which buttons are green, and tell those who look at one that has turned."""
     green = {row["key"] for row in await db.sql(GREEN)}
-    widgets = await Widget.select(Widget.key, Widget.language, Widget.info_url)
+    widgets = await Widget.select(Widget.key, Widget.language, Widget.info_url, Widget.colours, Widget.button)
     for row in widgets:
-        update(row["key"], row["key"] in green, row["language"], row["info_url"])
+        update(row["key"], row["key"] in green, look_of(row))
     for key in boards.keys() - {row["key"] for row in widgets}:
         boards.pop(key).tell(b"", more=False)
 
 
-def update(key: str, green: bool, own_language: str, info_url: str) -> None:
-    first = frame({"green": green, "language": own_language, "info": info_url, "texts": texts()})
-    board = boards.setdefault(key, Board(green, first))
+def look_of(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "language": row["language"],
+        "info": row["info_url"],
+        "style": colours.of_button(json.loads(row["colours"])),
+        "texts": texts(json.loads(row["button"])),
+    }
+
+
+def update(key: str, green: bool, look: dict[str, Any]) -> None:
+    seen, first = frame(look), frame({"green": green, **look})
+    board = boards.setdefault(key, Board(green, seen, first))
     if board.first == first:
         return
-    told = frame({"green": green}) if board.green != green else first
-    board.green, board.first = green, first
+    told = frame({"green": green}) if board.look == seen else first
+    board.green, board.look, board.first = green, seen, first
     board.tell(told)
 
 
@@ -249,12 +273,13 @@ def frame(news: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(news, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-def texts() -> dict[str, dict[str, str]]:
-    """All that the button says, in every language: the host page chooses."""
+def texts(own: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """All that the button says, in every language: the host page chooses. `own`: what an admin says
+    instead."""
     said = {}
     for code in LANGUAGES:
         with speaking(code):
-            said[code] = {
+            standard = {
                 "green": _("Chat with a member of staff"),
                 "info": _("Chat unavailable, see the information page"),
                 "back": _("Back to your conversation"),
@@ -264,6 +289,7 @@ def texts() -> dict[str, dict[str, str]]:
                 "many": ngettext("{n} new message", "{n} new messages", 2),
                 "title": _("Chat with {desk}").format(desk=desk.facts.name),
             }
+        said[code] = {**standard, **own.get(code, {})}
     return said
 
 
@@ -296,7 +322,10 @@ async def keep_current(stop: asyncio.Event) -> None:
 async def turned(news: live.Subscription) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RECHECK_S):
-            while not any(isinstance(event, ButtonTurned | live.Connected) for event in await news.batch()):
+            while not any(
+                isinstance(event, ButtonTurned | WidgetChanged | live.Connected)
+                for event in await news.batch()
+            ):
                 pass
 
 
@@ -329,6 +358,15 @@ async def info(key: FromPath[str], lang: FromQuery[str] = "") -> Response[Any]:
     green = any(subject.green for subject in served)
     page = ui.page(desk.facts.name, found, await todays_hours(served), green)
     return html(page, headers={"Content-Security-Policy": window_policy(found), "Cache-Control": "no-store"})
+
+
+@get("/widget/{key:str}/theme.css", guards=[public])
+async def theme(key: FromPath[str]) -> Response[str]:
+    found = await widget_by_key(key)
+    if found is None:
+        raise NotFoundException
+    headers = {"Cache-Control": f"public, max-age={SCRIPT_AGE_S}"}
+    return Response(colours.of_window(found.colours), media_type="text/css", headers=headers)
 
 
 @dataclass(frozen=True)
@@ -403,7 +441,7 @@ async def widget_by_key(key: str) -> WidgetFacts | None:
     row = await Widget.select().where(Widget.key == key).first()
     if row is None:
         return None
-    for name in ("origins", "form", "privacy", "info_card"):
+    for name in ("origins", "form", "privacy", "info_card", "colours", "button"):
         row[name] = json.loads(row[name])
     return WidgetFacts(**row)
 
@@ -451,7 +489,7 @@ layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reo
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]
-routes = [embed, status, info]
+routes = [embed, status, info, theme]
 
 ui = template("""
 {% from "base.html" import document %}
@@ -459,6 +497,7 @@ ui = template("""
 
 {% macro page(desk, widget, hours, green) %}
 {% call document(_("Information") ~ " – " ~ desk, "window", ["info.js"]) %}
+{{ own_colours(widget) }}
 <header class="window-head">
   <div class="window-title">
     <h1 id="title" tabindex="-1" translate="no">{{ desk }}</h1>
@@ -483,6 +522,10 @@ ui = template("""
 {% set said, lang = closed_words(closing, own_language) %}
 {% if said %}<p lang="{{ lang }}">{{ said }}</p>{% endif %}
 {% if reopens(closing) %}<p class="hint">{{ reopens(closing) }}</p>{% endif %}
+{% endmacro %}
+
+{% macro own_colours(widget) %}
+{% if widget.theme %}<link rel="stylesheet" href="{{ widget.theme }}">{% endif %}
 {% endmacro %}
 
 {# What can be done instead of chatting. #}

@@ -108,7 +108,7 @@ def weekday_date(of: date) -> str:
     return format_skeleton("MMMEd", of, locale=LANGUAGES[language.get()])
 
 
-def number(n: int) -> str:
+def number(n: float) -> str:
     return format_decimal(n, locale=LANGUAGES[language.get()])
 
 

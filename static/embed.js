@@ -1,11 +1,11 @@
-/* Balie's button: <script async src="https://…/embed.js" data-widget="key" data-lang="nl"></script>, data-lang if need be.
-Balie.open(), .close(), .identify(token, or a function that gets one at the press)
+/* Balie's button: <script async src="https://…/embed.js" data-widget="key" data-lang="nl"></script>
+Balie.open(), .close(), .identify(token, or a function for one)
 
 The frame gets ?lang, #act (press, resume), token, origin, page. Between exact origins it posts {balie: …}
   ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info, warn {text}
 and we hello {kept, visible, focus, jwt}, show {focus}, hide; to the info card, green {green}.
 
-localStorage["balie.key"] = {token, ended, open, kept}, until a week after the chat. */
+localStorage["balie.key"] = {token, ended, open, kept}, for a week after it. */
 (() => {
   const tag = document.currentScript;
   const key = tag?.dataset.widget;
@@ -102,7 +102,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function hear(event) {
     const news = JSON.parse(event.data);
-    if (news.texts) ({ texts, info, language: fallback } = news);
+    if (news.texts) ({ texts, info, language: fallback, style: host.style.cssText } = news);
     green = news.green;
     tries = 0;
     if (away < 2) away = 0;

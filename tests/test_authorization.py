@@ -28,6 +28,7 @@ GET    /static/{file_path:path}                    200     200      200   200   
 HEAD   /static/{file_path:path}                    200     200      200   200   200        200   200
 GET    /widget/{key:str}                           200     200      200   200   200        200   200
 GET    /widget/{key:str}/info                      200     200      200   200   200        200   200
+GET    /widget/{key:str}/theme.css                 200     200      200   200   200        200   200
 GET    /widget/{key:str}/status                    200     200      200   200   200        200   200
 GET    /first-admin/{token:str}                    404     404      404   404   404        404   404
 POST   /first-admin/{token:str}                    404     404      404   404   404        404   404
@@ -96,6 +97,23 @@ POST   /settings/queues                            401     401      401   403   
 PUT    /settings/queues/{queue:int}                401     401      401   403   403        403   422
 GET    /settings/queues/{queue:int}/deletion       401     401      401   403   403        403   200
 DELETE /settings/queues/{queue:int}                401     401      401   403   403        403   404
+GET    /settings/widgets                           401     401      401   403   403        403   200
+GET    /settings/widgets/new                       401     401      401   403   403        403   200
+POST   /settings/widgets                           401     401      401   403   403        403   422
+POST   /settings/widgets/card                      401     401      401   403   403        403   200
+GET    /settings/widgets/{id:int}                  401     401      401   403   403        403   404
+PUT    /settings/widgets/{id:int}                  401     401      401   403   403        403   422
+GET    /settings/widgets/{id:int}/deletion         401     401      401   403   403        403   404
+DELETE /settings/widgets/{id:int}                  401     401      401   403   403        403   404
+GET    /settings/widgets/{id:int}/texts            401     401      401   403   403        403   404
+PUT    /settings/widgets/{id:int}/texts            401     401      401   403   403        403   404
+GET    /settings/widgets/{id:int}/looks            401     401      401   403   403        403   404
+PUT    /settings/widgets/{id:int}/looks            401     401      401   403   403        403   404
+GET    /settings/widgets/{id:int}/window           401     401      401   403   403        403   404
+GET    /settings/widgets/{id:int}/keys             401     401      401   403   403        403   404
+POST   /settings/widgets/{id:int}/keys             401     401      401   403   403        403   404
+GET    /settings/widgets/{id:int}/keys/{signing_key:int}/revocation 401 401 401 403 403     403   404
+DELETE /settings/widgets/{id:int}/keys/{signing_key:int} 401 401    401   403   403        403   404
 GET    /settings/presets                           401     401      401   403   403        200   200
 GET    /settings/presets/new                       401     401      401   403   403        200   200
 GET    /settings/presets/table                     401     401      401   403   403        200   200
@@ -291,7 +309,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
     url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
-    url = re.sub("{(agent|day|file|preset|profile|queue|role|session):int}", "999", url)
+    url = re.sub("{(agent|day|file|id|preset|profile|queue|role|session|signing_key):int}", "999", url)
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:
