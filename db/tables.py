@@ -18,6 +18,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.tables_reports import Turn
 
 CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null
 
@@ -139,6 +140,7 @@ class Queue(Table, tablename="queue"):
     closed_until_at: Timestamptz = Timestamptz(null=True, default=None)  # null: until somebody reopens it
     closed_by = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)
     closed_words: JSON = JSON(default="{}")  # per language: what visitors are told
+    turned = Text(default="")  # the last of its turns: green, or why not
 
 
 class OpeningHours(Table, tablename="opening_hours"):
@@ -612,4 +614,5 @@ TABLES: tuple[type[Table], ...] = (
     Mail,
     Attachment,
     PrivateAttachment,
+    Turn,
 )

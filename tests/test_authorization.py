@@ -174,6 +174,11 @@ GET    /settings/me/second-factor                  401     401      401   200   
 PUT    /settings/me/second-factor                  401     401      401   422   422        422   422
 DELETE /settings/me/second-factor                  401     401      401   404   404        404   404
 POST   /settings/me/recovery-codes                  401     401      401   404   404        404   404
+GET    /settings/reports                            401     401      401   403   403        200   200
+GET    /settings/reports/table                      401     401      401   403   403        200   200
+GET    /settings/wallboard                          401     401      401   403   403        200   200
+GET    /settings/wallboard/now                      401     401      401   403   403        200   200
+GET    /settings/reports/agents                     401     401      401   403   403        403   403
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
