@@ -1,5 +1,7 @@
 """The tables that only reports read."""
 
+from typing import Any
+
 from piccolo.columns import ForeignKey, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.columns.reference import LazyTableReference
@@ -12,7 +14,7 @@ class Turn(Table, tablename="turn"):
     """From that moment on the buttons of a queue were so, until the next one."""
 
     id: Serial
-    queue = ForeignKey(
+    queue: ForeignKey[Any] = ForeignKey(
         references=LazyTableReference("Queue", module_path="db.tables"),
         null=False,
         on_delete=OnDelete.cascade,

@@ -271,7 +271,8 @@ def minutes(material: Material, at: datetime) -> dict[str, int]:
     """Of every queue, added up: how long its buttons were green, and blue by cause."""
     span = Span(material.span.since, min(material.span.until, at))
     seconds: Counter[str] = Counter()
-    for this, following in zip(material.turns, [*material.turns[1:], None], strict=True):
+    for n, this in enumerate(material.turns, 1):
+        following = material.turns[n] if n < len(material.turns) else None
         same = following is not None and following.queue == this.queue
         end = following.turned_at if following and same else span.until
         seconds[this.what] += int(span.overlap_s(this.turned_at, end))

@@ -371,7 +371,7 @@ ui = template("""
 {% set most = [1, all.by_hour | map("sum") | max] | max %}
 <section class="stack" aria-labelledby="hours-title">
   <h2 class="title" id="hours-title">{{ _("Chats by hour") }}</h2>
-  <p class="legend-line"><span class="key answered"></span>{{ _("Answered") }} <span class="key lost"></span>{{ _("Not answered by anybody") }}</p>
+  <p class="legend-line"><span><span class="key answered"></span>{{ _("Answered") }}</span> <span><span class="key lost"></span>{{ _("Not answered by anybody") }}</span></p>
   <svg class="chart" height="180" role="img" aria-labelledby="hours-title" aria-describedby="hours-table">
     <line class="axis" x1="0" x2="100%" y1="150" y2="150"></line>
     {% for answered, lost in all.by_hour %}
@@ -395,7 +395,7 @@ ui = template("""
 {% macro per_queue(report) %}
 <section class="stack" aria-labelledby="queues-title">
   <h2 class="title" id="queues-title">{{ _("Per queue") }}</h2>
-  <table class="cards-on-phone">
+  <table class="cards-on-phone report-table">
     <thead><tr><th scope="col">{{ _("Queue") }}</th><th scope="col" class="number">{{ _("Chats") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Given up while waiting") }}</th><th scope="col" class="number">{{ _("Waiting time, median") }}</th><th scope="col" class="number">{{ _("9 of 10 within") }}</th><th scope="col" class="number">{{ _("Handling time, median") }}</th><th scope="col" class="number">{{ _("Mean rating") }}</th></tr></thead>
     <tbody>
     {% for id, name in report.queues.items() %}{% set of = report.each[id] %}
@@ -418,7 +418,7 @@ ui = template("""
 <section class="stack" aria-labelledby="minutes-title">
   <div><h2 class="title" id="minutes-title">{{ _("The button: green and blue") }}</h2>
   <p class="soft">{{ _("In hours and minutes, as far as it was recorded.") }}</p></div>
-  <p class="legend-line">{% for what in say.causes %}<span class="key {{ what }}"></span>{{ say.cause(what) }} {% endfor %}</p>
+  <p class="legend-line">{% for what in say.causes %}<span><span class="key {{ what }}"></span>{{ say.cause(what) }}</span> {% endfor %}</p>
   {% for id, name in report.queues.items() %}{% set of = report.each[id].minutes %}{% set whole = of.values() | sum %}
   {% if whole %}
   {% set ns = namespace(x=0) %}
@@ -429,7 +429,7 @@ ui = template("""
     {% endif %}{% endfor %}
   </svg></div>
   {% endif %}{% endfor %}
-  <table class="cards-on-phone" id="minutes-table">
+  <table class="cards-on-phone report-table" id="minutes-table">
     <thead><tr><th scope="col">{{ _("Queue") }}</th>{% for what in say.causes %}<th scope="col" class="number">{{ say.cause(what) }}</th>{% endfor %}</tr></thead>
     <tbody>{% for id, name in report.queues.items() %}
     <tr><th scope="row" translate="no">{{ name }}</th>{% for what in say.causes %}<td class="number" data-label="{{ say.cause(what) }}">{{ say.hours(report.each[id].minutes[what]) }}</td>{% endfor %}</tr>
@@ -455,7 +455,7 @@ ui = template("""
 {% macro agents(report) %}
 <section class="stack" aria-labelledby="agents-title">
   <h2 class="title" id="agents-title">{{ _("Per agent") }}</h2>
-  <table class="cards-on-phone">
+  <table class="cards-on-phone report-table">
     <thead><tr><th scope="col">{{ _("Agent") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Rejected") }}</th><th scope="col" class="number">{{ _("Not answered") }}</th><th scope="col" class="number">{{ _("Handling time, median") }}</th><th scope="col" class="number">{{ _("Mean rating") }}</th></tr></thead>
     <tbody>{% for of in report.agents %}
     <tr><th scope="row" translate="no">{{ of.name }}</th>
