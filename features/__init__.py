@@ -66,6 +66,7 @@ from features import (
     settings,
     signout,
     spreadsheets,
+    supervision,
     transcripts,
     turns,
     versions,
@@ -139,6 +140,7 @@ ALL: tuple[ModuleType, ...] = (
     figures,
     reports,
     wallboard,
+    supervision,
     demo,
     health,
 )

@@ -283,6 +283,6 @@ async def test_the_wall_shows_every_queue_as_it_is(desk: Desk, clock: Clock) -> 
     assert rows["Vergunningen"][1:] == ["0", "–", "0", "1", "0"], "the same agent"
     await an.pause()
     clock.shift(75)
-    await eva.must("GET", "/settings/wallboard/now")
+    eva.screen.show((await eva.must("GET", "/settings/wallboard/now")).text)
     rows = {r[0]: r[1:] for r in map(cells, eva.screen.css("#board tbody tr"))}
     assert rows["Algemeen"] == ["Blauw: niemand beschikbaar", "1", "1:15", "1", "0", "0"]
