@@ -212,7 +212,7 @@ def test_half_are_no_longer_than_the_median(spans: list[float], median: float, n
 
 
 async def turned(queue: str) -> list[str]:
-    rows = await Turn.select(Turn.what).where(Turn.queue.name == queue).order_by(Turn.id)  # type: ignore[union-attr]
+    rows = await Turn.select(Turn.what).where(Turn.queue.name == queue).order_by(Turn.id)
     return [row["what"] for row in rows]
 
 
