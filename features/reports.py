@@ -256,7 +256,7 @@ def span_words(seconds: float | None) -> str:
     """0:48, 12:05 or 1:02:10; a dash where there is nothing to tell."""
     if seconds is None:
         return "–"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(max(round(seconds), 0), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

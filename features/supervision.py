@@ -57,8 +57,10 @@ async def read(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
 
 @get("/settings/running/{chat:int}/thread", guards=[may("supervise")])
 async def read_on(chat: FromPath[int]) -> Response[str]:
-    """An ended chat is no longer supervised: the page says so, and keeps what it has."""
-    found = await one(chat)
+    """When it has ended the page says so, and keeps what it has."""
+    found = await find(chat)
+    if found is None:
+        return html(swap("#running-state", ui.over()))
     return html(
         swap("#running-thread", ui.thread(await thread(chat))), swap("#running-state", ui.state(found))
     )
@@ -88,10 +90,13 @@ async def thread(chat: int) -> Markup:
 
 
 async def one(chat: int) -> Running:
-    found = [each for each in await running() if each.id == chat]
-    if not found:
-        raise NotFoundException
-    return found[0]
+    if found := await find(chat):
+        return found
+    raise NotFoundException
+
+
+async def find(chat: int) -> Running | None:
+    return next((each for each in await running() if each.id == chat), None)
 
 
 async def running() -> list[Running]:
@@ -136,7 +141,7 @@ ui = template("""
   <tbody>{% for each in running %}
   <tr><th scope="row"><a href="/settings/running/{{ each.id }}" translate="no">{{ each.visitor or _("Visitor") }}</a></th>
     <td data-label="{{ _("Queue") }}" translate="no">{{ each.queue }}</td>
-    <td data-label="{{ _("State") }}">{{ status("amber" if each.waiting else "green", _("Waiting") if each.waiting else _("Running")) }}</td>
+    <td data-label="{{ _("State") }}">{{ status("amber" if each.waiting else "green", _("Waits") if each.waiting else _("Running")) }}</td>
     <td data-label="{{ _("Agents") }}" translate="no">{{ each.agents | join(", ") or "–" }}</td>
     <td class="number" data-label="{{ _("Since") }}">{{ report_words.span(each.since_s) }}</td></tr>
   {% endfor %}</tbody>
@@ -157,7 +162,11 @@ ui = template("""
 {% endmacro %}
 
 {% macro state(chat) %}
-<div id="running-state">{{ status("amber" if chat.waiting else "green", (_("Waiting") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
+<div id="running-state">{{ status("amber" if chat.waiting else "green", (_("Waits") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
+{% endmacro %}
+
+{% macro over() %}
+<div id="running-state" role="status">{{ status("grey", _("This conversation is over.")) }}</div>
 {% endmacro %}
 
 {% macro thread(drawn) %}
