@@ -17,7 +17,7 @@ from piccolo.table import Table
 
 import db
 from db import tables
-from features import hours
+from features import hours, turns
 from features.matching import (
     Agent,
     Chat,
@@ -91,7 +91,13 @@ async def load(moment: datetime) -> Desk:
 async def load_queues(open_queues: set[int]) -> list[Queue]:
     queue = tables.Queue
     rows = await queue.select(
-        queue.id, queue.answer_s, queue.grace_s, queue.overdue_s, queue.away_s, queue.green
+        queue.id,
+        queue.answer_s,
+        queue.grace_s,
+        queue.overdue_s,
+        queue.away_s,
+        queue.green,
+        queue.turned,
     )
     return [Queue(**row, open=row["id"] in open_queues, was=row) for row in rows]
 
@@ -213,6 +219,7 @@ async def write(desk: Desk) -> Changes:
         if row := changed(queue, ("green",)):
             changes.queues.append(queue.id)
             await update(tables.Queue, row, tables.Queue.id == queue.id)
+    await turns.write(desk)
     for invite in desk.invites:
         if row := changed(invite, INVITE):
             changes.invites.append(invite)

@@ -37,6 +37,7 @@ class Queue:
     away_s: int
     green: bool
     open: bool = False
+    turned: str = ""  # the last that was written of it, for reports
     was: Row = field(default_factory=dict)
 
 

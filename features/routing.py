@@ -20,7 +20,7 @@ import structlog
 import db
 from db import tables
 from db.clock import now
-from features import invitations, ledger, live, presence
+from features import invitations, ledger, live, presence, turns
 from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row
 
 log = structlog.get_logger(__name__)
@@ -410,6 +410,7 @@ async def restart() -> None:
         await presence.forget()
         down = await downtime(desk.now)
         desk.note("restarted", None, None, down_s=int(down.total_seconds()))
+        await turns.were_down(desk.now - down, desk.now)
 
         def gone_at(before: datetime | None) -> datetime:
             return min(before + down, desk.now) if before else desk.now

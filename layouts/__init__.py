@@ -112,6 +112,11 @@ def number(n: float) -> str:
     return format_decimal(n, locale=LANGUAGES[language.get()])
 
 
+def decimal(n: float) -> str:
+    """With one digit behind the point."""
+    return format_decimal(n, format="0.0", locale=LANGUAGES[language.get()])
+
+
 def file_size(n: int) -> str:
     """In the unit that people read it in; JavaScript says the same while it uploads."""
     kilobytes, megabytes = n / 1024, n / 1024**2

@@ -40,6 +40,7 @@ from db.tables.desk import (
     SignInFailure,
     SpecialDay,
 )
+from db.tables.reports import Turn
 from db.tables.tools import (
     Attachment,
     Mail,
@@ -92,6 +93,7 @@ __all__ = [
     "Start",
     "Step",
     "Subject",
+    "Turn",
     "Visitor",
     "Widget",
 ]
@@ -137,4 +139,5 @@ TABLES: tuple[type[Table], ...] = (
     Mail,
     Attachment,
     PrivateAttachment,
+    Turn,
 )

@@ -126,6 +126,7 @@ class Queue(Table, tablename="queue"):
     closed_until_at: Timestamptz = Timestamptz(null=True, default=None)  # null: until somebody reopens it
     closed_by = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)
     closed_words: JSON = JSON(default="{}")  # per language: what visitors are told
+    turned = Text(default="")  # the last of its turns: green, or why not
 
 
 class OpeningHours(Table, tablename="opening_hours"):

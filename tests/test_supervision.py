@@ -1,0 +1,97 @@
+"""Supervision: whoever leads the desk sees what goes on, reads along and whispers; nobody else does."""
+
+import re
+
+from db.tables import Audit, Message, PrivateMessage
+from tests import scenes
+from tests.conftest import Desk
+from tests.people import AgentClient, new_key
+
+WORDS = "Vraag naar het dossiernummer."
+
+
+async def watching(desk: Desk, path: str = "/settings/running") -> AgentClient:
+    eva = await desk.agent("eva")
+    eva.screen.show((await eva.must("GET", path)).text)
+    return eva
+
+
+async def test_all_chats_that_wait_or_run_are_listed(desk: Desk) -> None:
+    talk = await scenes.connected(desk)
+    await desk.visitor().begin("Is het zwembad open?", name="Marie Claes")
+    eva = await watching(desk)
+    marie, jef = eva.screen.texts("#running tbody tr")
+    assert "Marie Claes" in marie
+    assert "Wacht" in marie
+    assert "Jef Peeters" in jef
+    assert "An" in jef
+    await talk.jef.end()
+    eva.screen.show((await eva.must("GET", "/settings/running/list")).text)
+    assert "Jef Peeters" not in eva.screen.text("#running")
+
+
+async def test_a_supervisor_reads_along_and_that_is_audited(desk: Desk) -> None:
+    talk = await scenes.connected(desk, "Waar mag mijn caravan staan?")
+    note = {"key": new_key(), "body": "Lastige klant."}
+    await talk.an.must("POST", f"/chats/{talk.chat}/private-messages", note)
+    seen = await Message.count()
+    eva = await watching(desk, f"/settings/running/{talk.chat}")
+    thread = eva.screen.text("#running-thread")
+    assert "caravan" in thread
+    assert "Lastige klant." in thread
+    await talk.jef.say("Het is een kleine.")
+    await eva.must("GET", f"/settings/running/{talk.chat}/thread")
+    assert "Het is een kleine." in eva.screen.text("#running-thread")
+    looks = await Audit.select(Audit.about, Audit.agent.username).where(Audit.what == "looked")
+    assert [(row["about"], row["agent.username"]) for row in looks] == [(f"chat:{talk.chat}", "eva")]
+    assert await Message.count() == seen + 1, "nobody in the chat is told"
+
+
+async def test_a_whisper_reaches_the_agent_and_never_the_visitor(desk: Desk) -> None:
+    async with scenes.live(desk) as talk:
+        eva = await watching(desk, f"/settings/running/{talk.chat}")
+        form = {"key": key_of(eva), "body": WORDS}
+        await eva.must("POST", f"/settings/running/{talk.chat}/whisper", form)
+        await talk.console.wait_for(WORDS)
+        assert WORDS in eva.screen.text("#running-thread")
+        await eva.must("POST", f"/settings/running/{talk.chat}/whisper", form)
+        assert await PrivateMessage.count() == 1, "the same one again is the same one"
+        await talk.jef.say("Dank u")
+        await talk.window.wait_for("Dank u")
+        await talk.jef.open()
+        assert WORDS not in (talk.jef.screen.tree.html or "")
+
+
+def key_of(eva: AgentClient) -> str:
+    return str(eva.screen.first("#whisper [name=key]").attributes["value"])
+
+
+async def test_an_empty_whisper_is_refused_in_words(desk: Desk) -> None:
+    talk = await scenes.connected(desk)
+    eva = await watching(desk, f"/settings/running/{talk.chat}")
+    answer = await eva.post(f"/settings/running/{talk.chat}/whisper", {"key": key_of(eva), "body": "  "})
+    assert answer.status_code == 422
+    assert re.search(r'id="body-error"', answer.text)
+    assert not await PrivateMessage.count()
+
+
+async def test_what_has_ended_is_not_read_along(desk: Desk) -> None:
+    talk = await scenes.connected(desk)
+    await talk.jef.end()
+    eva = await desk.agent("eva")
+    assert (await eva.get(f"/settings/running/{talk.chat}")).status_code == 404
+    answer = await eva.must("GET", f"/settings/running/{talk.chat}/thread")
+    assert "Dit gesprek is voorbij." in answer.text
+    assert scenes.QUESTION not in answer.text
+    whisper = {"key": new_key(), "body": WORDS}
+    assert (await eva.post(f"/settings/running/{talk.chat}/whisper", whisper)).status_code == 404
+
+
+async def test_an_agent_without_that_permission_reads_nothing(desk: Desk) -> None:
+    talk = await scenes.connected(desk)
+    bram = await desk.agent("bram")
+    for path in ("", "/list", f"/{talk.chat}", f"/{talk.chat}/thread"):
+        assert (await bram.get(f"/settings/running{path}")).status_code == 403
+    whisper = {"key": new_key(), "body": WORDS}
+    assert (await bram.post(f"/settings/running/{talk.chat}/whisper", whisper)).status_code == 403
+    assert not await Audit.exists().where(Audit.what == "looked")
