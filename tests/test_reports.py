@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from db.tables import Agent, Chat, Participation, Queue, Rating, Reservation, Role, Visitor, Widget
-from db.tables import Turn
+from db.tables import Agent, Chat, Participation, Queue, Rating, Reservation, Role, Turn, Visitor, Widget
 from features import figures, routing, turns
 from tests import scenes
 from tests.conftest import Clock, Desk
