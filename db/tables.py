@@ -571,6 +571,8 @@ class PrivateAttachment(Table, tablename="private_attachment"):
     uploaded_at = Timestamptz(default=now)
 
 
+from db import tables_privacy  # noqa: E402 – its tables refer to those above
+
 TABLES: tuple[type[Table], ...] = (
     Desk,
     Role,
@@ -612,4 +614,5 @@ TABLES: tuple[type[Table], ...] = (
     Mail,
     Attachment,
     PrivateAttachment,
+    *tables_privacy.TABLES,
 )

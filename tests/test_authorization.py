@@ -165,6 +165,13 @@ POST   /settings/profiles                          401     401      401   403   
 PUT    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
 GET    /settings/profiles/{profile:int}/deletion   401     401      401   403   403        403   404
 DELETE /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/privacy                           401     401      401   403   403        403   200
+GET    /settings/privacy/queues/{queue:int}        401     401      401   403   403        403   404
+PUT    /settings/privacy/queues/{queue:int}        401     401      401   403   403        403   404
+GET    /settings/privacy/holds                     401     401      401   403   403        403   200
+POST   /settings/privacy/holds                     401     401      401   403   403        403   422
+PUT    /settings/privacy/holds/{chat:int}          401     401      401   403   403        403   422
+DELETE /settings/privacy/holds/{chat:int}          401     401      401   403   403        403   404
 GET    /settings/me                                401     401      401   200   200        200   200
 PUT    /settings/me                                401     401      401   422   422        422   422
 PUT    /settings/me/password                       401     401      401   422   422        422   422

@@ -56,7 +56,16 @@ LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
-TRACES: tuple[str, ...] = ("presence", "refusal", "reservation", "participation", "message", "step", "rating")
+TRACES: tuple[str, ...] = (
+    "legal_hold",
+    "presence",
+    "refusal",
+    "reservation",
+    "participation",
+    "message",
+    "step",
+    "rating",
+)
 TRACES += (
     "attachment",
     "private_attachment",
