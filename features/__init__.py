@@ -25,7 +25,9 @@ from features import (
     demo,
     desk,
     details,
+    disclosure,
     duty,
+    erasure,
     files,
     first_admin,
     forgetting,
@@ -137,6 +139,8 @@ ALL: tuple[ModuleType, ...] = (
     conversations,
     console,
     retention,
+    disclosure,
+    erasure,
     demo,
     health,
 )

@@ -81,7 +81,7 @@ async def save(
     values = {"text_days": int(data.text_days), "file_days": int(data.file_days)}
     try:
         await write(agent_of(request), queue, settings.version(data.version), values)
-    except (settings.Outdated, *db.UniqueViolation):
+    except settings.Outdated:
         data.version = str((await kept_in(queue)).version)
         words = await settings.outdated(Retention, await row_of(queue))
         return html(ui.form(found, data, {"form": words}), status_code=409)
@@ -90,6 +90,7 @@ async def save(
 
 async def write(person: Person, queue: int, version: int, values: dict[str, int]) -> None:
     async with db.transaction():
+        await db.lock("retention")  # the first who saves makes the row
         if row := await row_of(queue):
             await settings.change(person, Retention, row, version, values)
         else:

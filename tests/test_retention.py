@@ -21,12 +21,12 @@ CANARY = "kanarievogel"
 DAY_S = 86_400
 KEPT = {"text_days": "30", "file_days": "10", "version": "0"}
 # Of a conversation: what refers to it by the schema, and itself.
-OF_A_CHAT = [table for table, _column in forgetting.referring_to(Chat)] + [Chat]
+OF_A_CHAT: list[tuple[Any, Any]] = [*forgetting.referring_to(Chat), (Chat, Chat.id)]
 
 
-async def talk_with_everything(desk: Desk, words: str = CANARY) -> scenes.Talk:
+async def talk_with_everything(desk: Desk, words: str = CANARY, agent: str = "an") -> scenes.Talk:
     """A conversation that has left its traces wherever one can, and is over."""
-    talk = await scenes.connected(desk, f"Vraag {words}")
+    talk = await scenes.connected(desk, f"Vraag {words}", agent)
     await talk.an.say(talk.chat, f"Antwoord {words}")
     await talk.an.must(
         "POST", f"/chats/{talk.chat}/private-messages", {"key": new_key(), "body": f"Nota {words}"}
@@ -89,7 +89,9 @@ async def is_wiped() -> bool:
 
 
 async def counts() -> dict[str, int]:
-    return {table._meta.tablename: await table.count() for table in OF_A_CHAT}
+    return {
+        table._meta.tablename: await table.count().where(column.is_not_null()) for table, column in OF_A_CHAT
+    }
 
 
 async def test_what_has_had_its_time_is_nowhere_any_more(
