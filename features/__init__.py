@@ -61,6 +61,7 @@ from features import (
     profiles,
     queues,
     ratings,
+    register,
     requests,
     retention,
     roles,
@@ -141,6 +142,7 @@ ALL: tuple[ModuleType, ...] = (
     retention,
     disclosure,
     erasure,
+    register,
     demo,
     health,
 )

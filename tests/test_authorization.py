@@ -180,6 +180,8 @@ GET    /settings/privacy/erasures                  401     401      401   403   
 POST   /settings/privacy/erasures                  401     401      401   403   403        403   409
 GET    /settings/privacy/erasures/{erasure:int}    401     401      401   403   403        403   404
 GET    /settings/privacy/erasures/{erasure:int}/text 401   401      401   403   403        403   404
+GET    /settings/privacy/register                  401     401      401   403   403        403   200
+GET    /settings/privacy/register/file             401     401      401   403   403        403   200
 GET    /settings/me                                401     401      401   200   200        200   200
 PUT    /settings/me                                401     401      401   422   422        422   422
 PUT    /settings/me/password                       401     401      401   422   422        422   422
