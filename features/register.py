@@ -170,8 +170,8 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         {
             "person": "visitor_name visitor_email case_number language page_url",
             "secret": "address_hash",
-            "course": "state ticket_at hold_until_at returned begun visitor_gone_at visitor_here alone_since_at"
-            " outlook started_at ended_at ended_how seq visitor_got_seq visitor_read_seq unanswered_since_at"
+            "course": "state ticket_at hold_until_at returned begun visitor_gone_at visitor_here"
+            " alone_since_at outlook started_at ended_at ended_how seq visitor_got_seq visitor_read_seq unanswered_since_at"
             " silent_since_at idle_asked_at",
             "link": "visitor widget queue promised_to ended_by subject",
         },
@@ -322,7 +322,7 @@ ui = template("""
     {% for each in lines %}
     <tr>
       <th scope="row" translate="no">{{ each.table }}</th>
-      <td data-label="{{ _("What") }}"><p>{{ each.what }}</p><p class="soft small" translate="no">{{ each.columns }}</p></td>
+      <td data-label="{{ _("What") }}"><div><p>{{ each.what }}</p><p class="soft small" translate="no">{{ each.columns }}</p></div></td>
       <td data-label="{{ _("Why") }}">{{ each.why }}</td>
       <td data-label="{{ _("How long") }}">{{ each.how_long }}</td>
       <td data-label="{{ _("Who sees it") }}">{{ each.who }}</td>
