@@ -95,14 +95,14 @@ async def search(request: Request[Any, Any, Any], data: Form[PersonForm]) -> Res
 
 @post("/settings/privacy/person/question", guards=[may("manage_privacy")], status_code=200)
 async def question(data: Form[Choice]) -> Response[str]:
-    return html(swap("#ask-body", ui.question(await may_go(data.ids())), "innerHTML"))
+    return html(swap("#ask-body", ui.question(await may_go(data.ids()), data.ids()), "innerHTML"))
 
 
 @post("/settings/privacy/erasures", guards=[may("manage_privacy")], status_code=200)
 async def erase(request: Request[Any, Any, Any], data: Form[Choice]) -> Response[str]:
     made = await erase_all(agent_of(request), data.ids())
     if not made:
-        return html(swap("#ask-body", ui.question([]), "innerHTML"), status_code=409)
+        return html(swap("#ask-body", ui.question([], []), "innerHTML"), status_code=409)
     return settings.leave_for(f"/settings/privacy/erasures/{made}")
 
 
@@ -294,7 +294,7 @@ ui = template("""
     <tbody>
       {% for each in chats %}
       <tr>
-        <th scope="row">{% if each.stays %}{{ each.chat }} <span translate="no">{{ each.name }}</span>{% else %}<label class="check"><input type="checkbox" name="chat" value="{{ each.chat }}" checked> {{ each.chat }} <span translate="no">{{ each.name }}</span></label>{% endif %}</th>
+        <th scope="row">{% if each.stays %}{% if each.stays == "held" %}<input type="hidden" name="chat" value="{{ each.chat }}">{% endif %}{{ each.chat }} <span translate="no">{{ each.name }}</span>{% else %}<label class="check"><input type="checkbox" name="chat" value="{{ each.chat }}" checked> {{ each.chat }} <span translate="no">{{ each.name }}</span></label>{% endif %}</th>
         <td data-label="{{ _("Day") }}">{{ each.started_at | short_day }}</td>
         <td data-label="{{ _("Queue") }}" translate="no">{{ each.queue }}</td>
         <td data-label="{{ _("Known by") }}">{{ how(each) }}</td>
@@ -303,7 +303,7 @@ ui = template("""
     </tbody>
   </table>
   <div class="actions">
-    {{ button(_("Erase"), "danger", "trash-2", type="submit") }}
+    {% if chats | rejectattr("stays") | list %}{{ button(_("Erase"), "danger", "trash-2", type="submit") }}{% endif %}
     {{ button(_("Download what is kept"), "secondary", "download", attrs={"href": "/settings/privacy/person/export?chat=" ~ chats | map(attribute="chat") | join("&chat="), "download": true}) }}
   </div>
 </form>
@@ -317,13 +317,13 @@ ui = template("""
 {% if each.stays == "held" %}{{ status("amber", _("on hold: it stays")) }}{% elif each.stays == "running" %}{{ status("amber", _("still running: it stays")) }}{% elif each.how == "verified" %}{{ icon("lock") }} {{ _("verified") }}{% elif each.how == "mailed" %}{{ _("transcript sent there") }}{% else %}{{ _("typed") }}{% endif %}
 {% endmacro %}
 
-{% macro question(chats) %}
+{% macro question(chats, chosen) %}
 <div data-ask>
   {% if chats %}
   <h2 class="title" id="ask-title">{{ ngettext("Erase %(num)s conversation?", "Erase %(num)s conversations?", chats | length) }}</h2>
   <p>{{ _("Everything goes: what was written, private messages, files, ratings and who it was. This cannot be undone.") }}</p>
   <form method="dialog" class="actions end" hx-post="/settings/privacy/erasures" hx-swap="none">
-    {% for chat in chats %}<input type="hidden" name="chat" value="{{ chat }}">{% endfor %}
+    {% for chat in chosen %}<input type="hidden" name="chat" value="{{ chat }}">{% endfor %}
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
     {{ button(_("Erase"), "danger", type="submit") }}
   </form>

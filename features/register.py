@@ -171,8 +171,8 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
             "person": "visitor_name visitor_email case_number language page_url",
             "secret": "address_hash",
             "course": "state ticket_at hold_until_at returned begun visitor_gone_at visitor_here"
-            " alone_since_at outlook started_at ended_at ended_how seq visitor_got_seq visitor_read_seq unanswered_since_at"
-            " silent_since_at idle_asked_at",
+            " alone_since_at outlook started_at ended_at ended_how seq visitor_got_seq"
+            " visitor_read_seq unanswered_since_at silent_since_at idle_asked_at",
             "link": "visitor widget queue promised_to ended_by subject",
         },
     ),

@@ -29,7 +29,7 @@ async def search(admin: AgentClient, who: str) -> list[str]:
     """The conversations that are offered to be erased."""
     admin.screen.show((await admin.get("/settings/privacy/person")).text)
     await admin.must("POST", "/settings/privacy/person", {"who": who})
-    return [str(each.attributes["value"]) for each in admin.screen.css("#found [name=chat]")]
+    return [str(each.attributes["value"]) for each in admin.screen.css("#found [type=checkbox]")]
 
 
 async def erase(admin: AgentClient, chats: list[str]) -> httpx.Response:
