@@ -1,8 +1,9 @@
 """What is kept goes in time, really; what is on hold stays."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,25 @@ async def test_an_agent_keeps_out(desk: Desk) -> None:
         await talk.an.send("PUT", f"/settings/privacy/holds/{talk.chat}", {"reason": "x"})
     ).status_code == 403
     assert await LegalHold.count() == 0
+
+
+async def test_who_keeps_something_elsewhere_is_told_and_nothing_goes_when_that_fails(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = await talk_with_everything(desk)
+    told: list[list[int]] = []
+
+    async def forget(chats: Sequence[int]) -> None:
+        told.append(list(chats))
+        assert len(told) > 1, "the first time it fails"
+
+    monkeypatch.setattr(forgetting, "forgetters", [forget])
+    before = await counts()
+    for _twice in range(2):
+        with contextlib.suppress(AssertionError):
+            async with db.transaction():
+                await forgetting.erase([int(talk.chat)])
+        if len(told) == 1:
+            assert await counts() == before
+    assert told == [[int(talk.chat)]] * 2
+    assert set((await counts()).values()) == {0}
