@@ -32,6 +32,7 @@ __all__ = [
     "disconnect",
     "lock",
     "savepoint",
+    "scrub",
     "sql",
     "transaction",
 ]
@@ -87,6 +88,12 @@ async def lock(name: str) -> None:
     """Until the end of this transaction no other one has the lock of that name."""
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
     await _connected().lock(key)
+
+
+async def scrub() -> bool:
+    """Outside a transaction: what was deleted is no longer in the database's own files either. It writes
+    all of SQLite's file anew, and nobody else writes meanwhile. False if it was read all the time."""
+    return await _connected().scrub([table._meta.tablename for table in TABLES])
 
 
 async def sql(query: str, *args: Any) -> list[dict[str, Any]]:

@@ -335,7 +335,12 @@ def facts(rows: Iterable[Row]) -> list[Row]:
     """What a thread shows of them."""
     shown = ("id", "name", "media", "size", "thumbnail")
     return [
-        {**{name: row[name] for name in shown}, "shown": fitted(row["width"], row["height"])} for row in rows
+        {
+            **{name: row[name] for name in shown},
+            "shown": fitted(row["width"], row["height"]),
+            "gone": not row["sha256"],
+        }
+        for row in rows
     ]
 
 
@@ -350,7 +355,7 @@ def fitted(width: int, height: int) -> tuple[int, int]:
 
 def download(row: Row | None) -> Stream:
     """Always a download, never a page of ours: no sniffing, no script."""
-    if row is None or not place(row["sha256"]).exists():
+    if row is None or not row["sha256"] or not place(row["sha256"]).exists():
         raise NotFoundException
     plain = "".join(each if each.isascii() and each not in '"\\' else "_" for each in row["name"])
     encoded = quote(row["name"], safe="")
@@ -461,7 +466,9 @@ ui = template("""
 <ul class="attachments">
   {% for file in files %}
   <li>
-    {% if side == "visitor" %}
+    {% if file.gone | default(false) %}
+    <p class="attachment-line soft">{{ icon(sign(file)) }}<bdi class="file-name" translate="no">{{ file.name }}</bdi><span>{{ _("no longer kept") }}</span></p>
+    {% elif side == "visitor" %}
     <button type="button" class="attachment" hx-get="{{ base }}/{{ file.id }}" hx-swap="none">{{ face(file) }}</button>
     {% else %}
     <a class="attachment" href="{{ base }}/{{ file.id }}" download>{{ face(file) }}</a>

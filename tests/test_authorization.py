@@ -183,6 +183,23 @@ POST   /settings/profiles                          401     401      401   403   
 PUT    /settings/profiles/{profile:int}            401     401      401   403   403        403   404
 GET    /settings/profiles/{profile:int}/deletion   401     401      401   403   403        403   404
 DELETE /settings/profiles/{profile:int}            401     401      401   403   403        403   404
+GET    /settings/privacy                           401     401      401   403   403        403   200
+GET    /settings/privacy/queues/{queue:int}        401     401      401   403   403        403   404
+PUT    /settings/privacy/queues/{queue:int}        401     401      401   403   403        403   404
+GET    /settings/privacy/holds                     401     401      401   403   403        403   200
+POST   /settings/privacy/holds                     401     401      401   403   403        403   422
+PUT    /settings/privacy/holds/{chat:int}          401     401      401   403   403        403   422
+DELETE /settings/privacy/holds/{chat:int}          401     401      401   403   403        403   404
+GET    /settings/privacy/person                    401     401      401   403   403        403   200
+POST   /settings/privacy/person                    401     401      401   403   403        403   422
+POST   /settings/privacy/person/question           401     401      401   403   403        403   200
+GET    /settings/privacy/person/export             401     401      401   403   403        403   404
+GET    /settings/privacy/erasures                  401     401      401   403   403        403   200
+POST   /settings/privacy/erasures                  401     401      401   403   403        403   409
+GET    /settings/privacy/erasures/{erasure:int}    401     401      401   403   403        403   404
+GET    /settings/privacy/erasures/{erasure:int}/text 401   401      401   403   403        403   404
+GET    /settings/privacy/register                  401     401      401   403   403        403   200
+GET    /settings/privacy/register/file             401     401      401   403   403        403   200
 GET    /settings/me                                401     401      401   200   200        200   200
 PUT    /settings/me                                401     401      401   422   422        422   422
 PUT    /settings/me/password                       401     401      401   422   422        422   422
@@ -325,7 +342,8 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
     url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
-    url = re.sub("{(agent|day|file|id|preset|profile|queue|role|session|signing_key):int}", "999", url)
+    numbered = "agent|day|erasure|file|id|preset|profile|queue|role|session|signing_key"
+    url = re.sub(f"{{({numbered}):int}}", "999", url)
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)
     try:

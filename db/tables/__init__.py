@@ -40,6 +40,7 @@ from db.tables.desk import (
     SignInFailure,
     SpecialDay,
 )
+from db.tables.privacy import Erasure, LegalHold, Retention
 from db.tables.reports import Turn
 from db.tables.tools import (
     Attachment,
@@ -61,9 +62,11 @@ __all__ = [
     "Audit",
     "Chat",
     "Desk",
+    "Erasure",
     "Holiday",
     "Identity",
     "Invite",
+    "LegalHold",
     "Mail",
     "Message",
     "Offer",
@@ -83,6 +86,7 @@ __all__ = [
     "RecoveryCode",
     "Refusal",
     "Reservation",
+    "Retention",
     "Role",
     "SavedOffer",
     "Session",
@@ -140,4 +144,7 @@ TABLES: tuple[type[Table], ...] = (
     Attachment,
     PrivateAttachment,
     Turn,
+    Retention,
+    LegalHold,
+    Erasure,
 )

@@ -58,6 +58,7 @@ NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network erro
 # What one story leaves behind and the next must not find.
 TRACES: tuple[str, ...] = (
     "log_words",
+    "legal_hold",
     "presence",
     "refusal",
     "reservation",
