@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from db.tables_privacy import Erasure
 from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
@@ -26,7 +25,7 @@ from msgspec import Struct
 
 import db
 import layouts
-from db.tables import Chat, Mail
+from db.tables import Chat, Erasure, Mail
 from features import audit, desk, disclosure, forgetting, holds, settings
 from features.access import Person, agent_of, may
 from layouts import Form, _, html, swap, template

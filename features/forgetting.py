@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from db.tables_privacy import Erasure, LegalHold
 from piccolo.table import Table
 
 import db
 from db.clock import now
-from db.tables import TABLES, Chat, Message, Visitor
+from db.tables import TABLES, Chat, Erasure, LegalHold, Message, Visitor
 from features import audit, files, holds
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from db.tables_privacy import LegalHold
 from litestar import Request, Response, delete, get, post, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -21,7 +20,7 @@ from msgspec import Struct
 
 import db
 from db.clock import now
-from db.tables import Chat
+from db.tables import Chat, LegalHold
 from features import audit, settings
 from features.access import Person, agent_of, may
 from layouts import Form, _, html, swap, template

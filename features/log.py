@@ -17,10 +17,12 @@ from litestar.params import FromPath, FromQuery
 from msgspec import convert
 
 import db
-from features import audit, conversions, finding, records, settings
+from features import audit, conversions, finding, forgetting, holds, records, searching, settings
 from features.access import Person, agent_of, may
 from features.finding import Wish
 from layouts import _, env, html, swap, template
+
+forgetting.forgetters.append(searching.forget_all)
 
 settings.entry("words", "/settings/log", lambda: _("Log"), "history", "read_log")
 env.globals["rating_words"] = records.rating_words
@@ -48,7 +50,8 @@ async def show(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     person = agent_of(request)
     found = await one(chat)
     await looked(person, "looked", f"chat:{chat}")
-    return html(ui.record_page(person, found))
+    held = await holds.of(chat) if "manage_privacy" in person.permissions else None
+    return html(ui.record_page(person, found, held))
 
 
 async def one(chat: int) -> records.Record:
@@ -111,6 +114,7 @@ routes: list[Any] = [index, show, ask_format, export_found, export_one]
 
 ui = template("""
 {% from "components.html" import button, checkbox, empty, fact, field, icon, notice, select_field %}
+{% import "holds" as holds %}
 {% import "settings" as settings %}
 {% import "messages" as messages %}
 {% import "private" as private %}
@@ -204,7 +208,7 @@ ui = template("""
 
 {# ---- one conversation ---- #}
 
-{% macro record_page(person, record) %}
+{% macro record_page(person, record, held) %}
 {% call settings.page(person, record.visitor or _("No name given"), _("Conversation of %(day)s", day=record.started_at | day), "/settings/log", back=("/settings/log", _("Log")), wide=true) %}
 <p class="print-only internal">{{ icon("eye") }}<span>{{ _("Internal: contains private messages. Do not hand out to visitors.") }}</span></p>
 <div class="actions no-print">
@@ -223,6 +227,12 @@ ui = template("""
     {% endfor %}
   </ol>
 </section>
+{% if "manage_privacy" in person.permissions %}
+<section class="stack danger-zone no-print" aria-labelledby="hold-title">
+  <h2 class="title" id="hold-title">{{ _("Legal hold") }}</h2>
+  {{ holds.control(record.id, held) }}
+</section>
+{% endif %}
 {% endcall %}
 {% endmacro %}
 

@@ -139,7 +139,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         {
             "setting": "name always_open answer_s grace_s overdue_s away_s idle_minutes version"
             " keeps_holidays last_intake_minutes closed_until_at closed_words",
-            "course": "green closed_at",
+            "course": "green closed_at turned",
             "link": "closed_by",
         },
     ),
@@ -152,11 +152,14 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "readiness": ("staff", {"course": "ready reason gone_at here idle_since_at", "link": "agent profile"}),
     "widget": (
         "setup",
-        {"setting": "key name language origins form privacy info_url info_card documents version"},
+        {
+            "setting": "key name language origins form privacy info_url info_card documents version"
+            " colours button"
+        },
     ),
     "signing_key": (
         "setup",
-        {"setting": "kid algorithm created_at revoked_at", "secret": "material", "link": "widget"},
+        {"setting": "kid algorithm created_at revoked_at used_at", "secret": "material", "link": "widget"},
     ),
     "subject": ("setup", {"setting": "label position", "link": "widget queue"}),
     "visitor": ("talk", {"secret": "token_hash", "course": "created_at", "link": "widget"}),
@@ -172,10 +175,11 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
             "secret": "address_hash",
             "course": "state ticket_at hold_until_at returned begun visitor_gone_at visitor_here"
             " alone_since_at outlook started_at ended_at ended_how seq visitor_got_seq"
-            " visitor_read_seq unanswered_since_at silent_since_at idle_asked_at",
+            " visitor_read_seq unanswered_since_at silent_since_at idle_asked_at log_seq",
             "link": "visitor widget queue promised_to ended_by subject",
         },
     ),
+    "turn": ("routing", {"course": "what turned_at", "link": "queue"}),
     "presence": ("moment", {"course": "key alive_until_at", "link": "agent chat"}),
     "start": ("moment", {"secret": "address_hash", "course": "started_at", "link": "chat"}),
     "message": (
@@ -218,7 +222,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
             "link": "chat agent",
         },
     ),
-    "private_thread": ("private", {"course": "seq", "link": "chat"}),
+    "private_thread": ("private", {"course": "seq log_seq", "link": "chat"}),
     "private_message": (
         "private",
         {"words": "body", "staff": "name", "course": "seq key after_seq sent_at", "link": "chat agent"},

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from db.tables_privacy import Erasure, Retention
 from litestar import Request, Response, get, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -24,7 +23,7 @@ from msgspec import Struct
 import db
 import layouts
 from db.clock import now
-from db.tables import Chat, Visitor
+from db.tables import Chat, Erasure, Retention, Visitor
 from features import desk, files, forgetting, holds, queues, settings
 from features.access import Person, agent_of, may
 from layouts import Form, _, html, template

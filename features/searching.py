@@ -209,4 +209,12 @@ async def forget(chat: int) -> None:
     await db.sql(f"DELETE FROM log_words WHERE {key} = {{}}", chat)  # noqa: S608
 
 
+async def forget_all(chats: Sequence[int]) -> None:
+    """As `forget`; on SQLite words that were deleted stay in the index until it is written anew."""
+    for chat in chats:
+        await forget(chat)
+    if db.dialect() == "sqlite":
+        await db.sql("INSERT INTO log_words (log_words) VALUES ('optimize')")
+
+
 tasks = [keep_up]

@@ -7,9 +7,8 @@ import zipfile
 
 import httpx
 import pytest
-from db.tables_privacy import Erasure
 
-from db.tables import Audit, Chat, Identity, Message
+from db.tables import Audit, Chat, Erasure, Identity, Message
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient

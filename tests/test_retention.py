@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from db.tables_privacy import Erasure, LegalHold, Retention
 
 import db
 from db.settings import settings
-from db.tables import TABLES, Attachment, Audit, Chat, Message, Queue, Visitor
+from db.tables import TABLES, Attachment, Audit, Chat, Erasure, LegalHold, Message, Queue, Retention, Visitor
 from features import files, forgetting, retention
 from tests import scenes
 from tests.conftest import Clock, Desk
