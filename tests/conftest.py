@@ -5,6 +5,7 @@ Tests go through the front door: the real application on a real socket, in the t
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -279,7 +280,7 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
             port=port,
             url=f"http://127.0.0.1:{port}",
         )
-        server = app.server(app.create_app())
+        server = app.server(application())
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await started(server, task)
@@ -293,6 +294,14 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
             server.should_exit = True
             await task
             settings.load({})
+
+
+@functools.cache
+def application() -> Any:
+    """Made once: with all its routes it takes longer to make than a test takes to run."""
+    import app
+
+    return app.create_app()
 
 
 async def started(server: Any, task: "asyncio.Task[None]") -> None:
