@@ -373,12 +373,19 @@ def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -
         watched.close(failed)
 
 
+# Colours on their way from one to another are nobody's choice.
+AT_REST = """() => Promise.allSettled(
+    document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished)
+)"""
+
+
 def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
     """Axe on the page and in each of its frames, or in those; nothing may be found."""
     found = []
     for frame in frames or page.frames:
         if not frame.evaluate("'axe' in window"):
             frame.evaluate(AXE_SCRIPT)
+        frame.evaluate(AT_REST)
         result = frame.evaluate(
             "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
             AXE_TAGS,
