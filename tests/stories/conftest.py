@@ -5,6 +5,7 @@ console, or something that the content security policy had to stop. BALIE_SCREEN
 pictures of how it ended.
 """
 
+import json
 import os
 import re
 import shutil
@@ -451,6 +452,11 @@ class VisitorPage:
     def say(self, text: str) -> None:
         self.text_bar.fill(text)
         self.text_bar.press("Enter")
+
+    def half_writes(self, text: str) -> None:
+        """The window tells the host page, which keeps it: a moment later than a robot can leave the page."""
+        self.text_bar.fill(text)
+        self.page.wait_for_function(f"JSON.stringify(localStorage).includes({json.dumps(text)})")
 
     def sees(self, text: str) -> None:
         expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)
