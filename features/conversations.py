@@ -1,9 +1,9 @@
 """Conversations: an agent's chats, each a tab of the console with its thread, its text bar and its details.
 
 POST   /chats/{id}/messages, /chats/{id}/typing, /chats/{id}/read
-GET    /chats/{id}/ending    the question; POST ends the chat
+POST   /chats/{id}/ending    for everybody
 POST   /chats/{id}/leaving   without ending it
-DELETE /chats/{id}/tab       put an ended chat away
+DELETE /chats/{id}/tab       the x: puts an ended chat away, asks about another
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response, delete, post
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 from markupsafe import Markup
@@ -189,16 +189,6 @@ async def read(request: Request[Any, Any, Any], chat: ChatId, data: Form[Read]) 
     live.publish(f"agent:{person.id}", ConversationRead(chat))
 
 
-@get("/chats/{chat:int}/ending", guards=[may("chat")])
-async def ask_ending(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
-    """Asked even in mere interruptions; what is over already closes without a question."""
-    person = agent_of(request)
-    found = await conversations_of(person.id, chat)
-    if not found:
-        raise NotFoundException
-    return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"))
-
-
 @post("/chats/{chat:int}/ending", guards=[may("chat")], status_code=200)
 async def end(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
     """Ended by the visitor a moment before: then only the tab goes."""
@@ -228,12 +218,14 @@ async def leave(request: Request[Any, Any, Any], chat: ChatId, data: Form[Leavin
 
 @delete("/chats/{chat:int}/tab", guards=[may("chat")], status_code=200)
 async def close_tab(request: Request[Any, Any, Any], chat: ChatId) -> Response[str]:
+    """Asks even in mere interruptions; what is over closes without a question, also when the page of whoever
+    presses does not say so yet."""
     person = agent_of(request)
     found = await conversations_of(person.id, chat)
     if not found:
         raise NotFoundException
     if not found[0].over:
-        return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"), status_code=409)
+        return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"))
     await put_away(person.id, chat)
     return html()
 
@@ -303,7 +295,7 @@ async def redraw_colleague_typing(viewer: Any, event: AgentTyped) -> Markup | No
     return swap(f"#typing-{event.chat}", ui.typing(event.chat, row["name"])) if row else None
 
 
-routes = [say, typing, read, ask_ending, end, leave, close_tab]
+routes = [say, typing, read, end, leave, close_tab]
 
 ui = template("""
 {% from "components.html" import badge, button, icon, icon_button, notice, status %}
@@ -364,11 +356,7 @@ ui = template("""
     <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
     <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
-  {% if chat.over %}
-  {{ icon_button("x", _("Close conversation"), attrs={"class": "push", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
-  {% else %}
-  {{ icon_button("x", _("Leave conversation") if chat.can_leave else _("End conversation"), attrs={"class": "push", "hx-get": "/chats/" ~ chat.id ~ "/ending", "hx-swap": "none"}) }}
-  {% endif %}
+  {{ icon_button("x", _("Close conversation") if chat.over else _("Leave conversation") if chat.can_leave else _("End conversation"), attrs={"class": "push", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
 </header>
 {% endmacro %}
 

@@ -9,6 +9,7 @@ colleagues alone.
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,22 +95,22 @@ async def invite(
     by: int, chat_id: int, *, agent: int | None = None, queue: int | None = None, note: str = ""
 ) -> str:
     """ "", or why not, as a code."""
-    async with routing.acting() as desk:
-        chat, inviter = desk.chats.get(chat_id), desk.agents.get(by)
-        if chat is None or inviter is None:
-            return "not_in"
-        return invitations.invite(desk, chat, inviter, agent, queue, note)
+    return await asked(invitations.invite, by, chat_id, agent, queue, note)
 
 
 async def transfer(
     by: int, chat_id: int, *, agent: int | None = None, queue: int | None = None, note: str = ""
 ) -> str:
     """ "", or why not, as a code."""
+    return await asked(invitations.transfer, by, chat_id, agent, queue, note)
+
+
+async def asked(
+    rule: Callable[..., str], by: int, chat_id: int, agent: int | None, queue: int | None, note: str
+) -> str:
     async with routing.acting() as desk:
         chat, inviter = desk.chats.get(chat_id), desk.agents.get(by)
-        if chat is None or inviter is None:
-            return "not_in"
-        return invitations.transfer(desk, chat, inviter, agent, queue, note)
+        return rule(desk, chat, inviter, agent, queue, note) if chat and inviter else "not_in"
 
 
 async def pass_on(

@@ -27,7 +27,7 @@ from features import offers, queues, settings, spreadsheets, versions
 from features.access import Person, agent_of, may
 from features.offers import FEWEST, MOST, OPTION_LENGTH, TITLE_LENGTH
 from features.spreadsheets import Told
-from features.versions import State
+from features.versions import Back, Move, State
 from layouts import LANGUAGES, Form, _, html, language_name, swap, template
 
 COLUMNS = ("title", "language", "queue", "several", *(f"option{n}" for n in range(1, MOST + 1)))
@@ -75,7 +75,7 @@ async def edit(request: Request[Any, Any, Any], offer: FromPath[int]) -> Respons
 
 @post("/settings/offers", guards=[may("manage_presets")], status_code=200)
 async def create(request: Request[Any, Any, Any], data: Form[OfferForm]) -> Response[str]:
-    if errors := await problems_with(data):
+    if errors := problems_with(data, await queues.names()):
         return html(ui.form(None, data, await choices(), errors), status_code=422)
     async with db.transaction():
         await add(agent_of(request), data)
@@ -89,7 +89,7 @@ async def add(person: Person, form: OfferForm) -> None:
 
 @put("/settings/offers/{offer:int}", guards=[may("manage_presets")], status_code=200)
 async def save(request: Request[Any, Any, Any], offer: FromPath[int], data: Form[OfferForm]) -> Response[str]:
-    if errors := await problems_with(data):
+    if errors := problems_with(data, await queues.names()):
         return html(ui.form(offer, data, await choices(), errors), status_code=422)
     try:
         async with db.transaction():
@@ -120,19 +120,11 @@ async def destroy(request: Request[Any, Any, Any], offer: FromPath[int]) -> Resp
     return settings.leave_for("/settings/offers")
 
 
-class Move(Struct):
-    to: str = "up"
-
-
 @post("/settings/offers/{offer:int}/position", guards=[may("manage_presets")], status_code=200)
 async def move(offer: FromPath[int], data: Form[Move]) -> Response[str]:
     """One place up or down in the list."""
     await versions.move(SavedOffer, offer, data.to == "up")
     return html(swap("#offers", ui.table(await all_offers())))
-
-
-class Back(Struct):
-    audit: int = 0
 
 
 @post("/settings/offers/{offer:int}/earlier", guards=[may("manage_presets")], status_code=200)
@@ -180,28 +172,30 @@ async def take_table(
         lines = spreadsheets.read(await data["table"].read(), COLUMNS) if "table" in data else []
     except spreadsheets.Unreadable as problem:
         return html(swap("#report", spreadsheets.ui.unreadable(str(problem))), status_code=422)
-    async with db.transaction():
-        told = [await take(agent_of(request), at, line) for at, line in lines]
+    there = await queues.names()
+    told = [await take(agent_of(request), at, line, there) for at, line in lines]
     return html(swap("#report", spreadsheets.ui.report(told)), swap("#offers", ui.table(await all_offers())))
 
 
-async def take(person: Person, at: int, line: dict[str, str]) -> Told:
-    """One with the same title in the same language is changed."""
+async def take(person: Person, at: int, line: dict[str, str], there: dict[int, str]) -> Told:
+    """One with the same title in the same language is changed. In a transaction of its own: conversations go
+    on between two lines of a long table."""
     options = "\n".join(line[f"option{n}"] for n in range(1, MOST + 1))
     several = "yes" if line["several"].lower() in YES else ""
     form = OfferForm(line["title"], options, several, line["language"] or "nl")
-    form.queue = settings.id_of(line["queue"], await queues.names())
-    errors = await problems_with(form)
+    form.queue = settings.id_of(line["queue"], there)
+    errors = problems_with(form, there)
     if line["queue"] and not form.queue:
         errors["queue"] = _("There is no queue “%(name)s”.") % {"name": line["queue"]}
     if errors:
         return Told(at, "refused", " ".join(errors.values()))
     same = (SavedOffer.title == values(form)["title"]) & (SavedOffer.language == form.language)
-    row = await SavedOffer.select().where(same).first()
-    if row is None:
-        await add(person, form)
-        return Told(at, "added", form.title)
-    changed = await settings.change(person, SavedOffer, row["id"], row["version"], values(form))
+    async with db.transaction():
+        row = await SavedOffer.select().where(same).first()
+        if row is None:
+            await add(person, form)
+            return Told(at, "added", form.title)
+        changed = await settings.change(person, SavedOffer, row["id"], row["version"], values(form))
     return Told(at, "changed" if changed else "same", form.title)
 
 
@@ -266,7 +260,7 @@ def values(form: OfferForm) -> dict[str, Any]:
     }
 
 
-async def problems_with(form: OfferForm) -> dict[str, str]:
+def problems_with(form: OfferForm, there: dict[int, str]) -> dict[str, str]:
     errors = {}
     title, options = offers.one_line(form.title), options_of(form)
     if not title:
@@ -282,7 +276,7 @@ async def problems_with(form: OfferForm) -> dict[str, str]:
         errors["options"] = f"“{longest[:30]}…”: {settings.too_long(len(longest), OPTION_LENGTH)}"
     if form.language not in LANGUAGES:
         errors["language"] = _("Choose a language.")
-    if form.queue and not (form.queue.isdecimal() and int(form.queue) in await queues.names()):
+    if form.queue and not (form.queue.isdecimal() and int(form.queue) in there):
         errors["queue"] = _("Choose from the list.")
     return errors
 

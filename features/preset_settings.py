@@ -28,13 +28,14 @@ from features import profiles, queues, settings, spreadsheets, versions
 from features.access import Person, agent_of, may
 from features.presets import filled
 from features.spreadsheets import Told
-from features.versions import State
+from features.versions import Back, Move, State
 from layouts import LANGUAGES, Form, _, html, language_name, swap, template
 
 TITLE_LENGTH, BODY_LENGTH = 80, 4000  # characters
 SHORTCUT = re.compile(r"[\w-]{1,30}")
 KNOWN = ("visitor", "agent", "queue")  # placeholders
 COLUMNS = ("title", "shortcut", "language", "queue", "profile", "text")
+Places = dict[str, dict[int, str]]  # "queue" and "profile": id → name
 KEPT = ("title", "shortcut", "body", "language", "queue", "profile")
 
 settings.entry("words", "/settings/presets", lambda: _("Presets"), "text-quote", "manage_presets")
@@ -80,12 +81,10 @@ async def edit(request: Request[Any, Any, Any], preset: FromPath[int]) -> Respon
 
 @post("/settings/presets", guards=[may("manage_presets")], status_code=200)
 async def create(request: Request[Any, Any, Any], data: Form[PresetForm]) -> Response[str]:
-    if errors := await problems_with(data, None):
+    if errors := await problems_with(data, None, await places()):
         return html(ui.form(None, data, await choices(), errors), status_code=422)
     async with db.transaction():
-        await settings.make(
-            agent_of(request), Preset, values(data) | {"position": await versions.last_place(Preset)}
-        )
+        await add(agent_of(request), data)
     return settings.leave_for("/settings/presets")
 
 
@@ -97,7 +96,7 @@ async def add(person: Person, form: PresetForm) -> None:
 async def save(
     request: Request[Any, Any, Any], preset: FromPath[int], data: Form[PresetForm]
 ) -> Response[str]:
-    if errors := await problems_with(data, preset):
+    if errors := await problems_with(data, preset, await places()):
         return html(ui.form(preset, data, await choices(), errors), status_code=422)
     try:
         async with db.transaction():
@@ -129,19 +128,11 @@ async def destroy(request: Request[Any, Any, Any], preset: FromPath[int]) -> Res
     return settings.leave_for("/settings/presets")
 
 
-class Move(Struct):
-    to: str = "up"
-
-
 @post("/settings/presets/{preset:int}/position", guards=[may("manage_presets")], status_code=200)
 async def move(preset: FromPath[int], data: Form[Move]) -> Response[str]:
     """One place up or down in the list."""
     await versions.move(Preset, preset, data.to == "up")
     return html(swap("#presets", ui.table(await all_presets())))
-
-
-class Back(Struct):
-    audit: int = 0
 
 
 @post("/settings/presets/{preset:int}/earlier", guards=[may("manage_presets")], status_code=200)
@@ -160,8 +151,7 @@ async def bring_back(
 async def return_deleted(request: Request[Any, Any, Any], data: Form[Back]) -> Response[str]:
     async with db.transaction():
         was = versions.chosen(await gone(), data.audit).values
-        known = {"queue": await queues.names(), "profile": await profiles.names()}
-        lost = {name: None for name, ids in known.items() if was[name] not in ids}
+        lost = {name: None for name, there in (await places()).items() if was[name] not in there}
         again = was | lost | {"position": await versions.last_place(Preset)}
         await settings.make(agent_of(request), Preset, again)
     return settings.leave_for("/settings/presets")
@@ -204,33 +194,35 @@ async def take_table(
         lines = spreadsheets.read(await data["table"].read(), COLUMNS) if "table" in data else []
     except spreadsheets.Unreadable as problem:
         return html(swap("#report", spreadsheets.ui.unreadable(str(problem))), status_code=422)
-    async with db.transaction():
-        told = [await take(agent_of(request), at, line) for at, line in lines]
+    there = await places()
+    told = [await take(agent_of(request), at, line, there) for at, line in lines]
     return html(
         swap("#report", spreadsheets.ui.report(told)), swap("#presets", ui.table(await all_presets()))
     )
 
 
-async def take(person: Person, at: int, line: dict[str, str]) -> Told:
-    """One with the same shortcut, or without one the same title, in the same language is changed."""
+async def take(person: Person, at: int, line: dict[str, str], there: Places) -> Told:
+    """One with the same shortcut, or without one the same title, in the same language is changed. In a
+    transaction of its own: conversations go on between two lines of a long table."""
     form = PresetForm(
         line["title"], line["shortcut"].removeprefix("/"), line["text"], line["language"] or "nl"
     )
     missing = {}
-    form.queue = settings.id_of(line["queue"], await queues.names())
+    form.queue = settings.id_of(line["queue"], there["queue"])
     if line["queue"] and not form.queue:
         missing["queue"] = _("There is no queue “%(name)s”.") % {"name": line["queue"]}
-    form.profile = settings.id_of(line["profile"], await profiles.names())
+    form.profile = settings.id_of(line["profile"], there["profile"])
     if line["profile"] and not form.profile:
         missing["profile"] = _("There is no profile “%(name)s”.") % {"name": line["profile"]}
     same = (Preset.shortcut == form.shortcut) if form.shortcut else (Preset.title == form.title)
-    row = await Preset.select().where(same).where(Preset.language == form.language).first()
-    if errors := {**await problems_with(form, row["id"] if row else None), **missing}:
-        return Told(at, "refused", " ".join(errors.values()))
-    if row is None:
-        await add(person, form)
-        return Told(at, "added", form.title)
-    changed = await settings.change(person, Preset, row["id"], row["version"], values(form))
+    async with db.transaction():
+        row = await Preset.select().where(same).where(Preset.language == form.language).first()
+        if errors := {**await problems_with(form, row["id"] if row else None, there), **missing}:
+            return Told(at, "refused", " ".join(errors.values()))
+        if row is None:
+            await add(person, form)
+            return Told(at, "added", form.title)
+        changed = await settings.change(person, Preset, row["id"], row["version"], values(form))
     return Told(at, "changed" if changed else "same", form.title)
 
 
@@ -261,15 +253,20 @@ async def form_of(preset: int) -> PresetForm:
     return PresetForm(**{name: str(row[name] or "") for name in PresetForm.__struct_fields__})
 
 
+async def places() -> Places:
+    """What a preset may be of."""
+    return {"queue": await queues.names(), "profile": await profiles.names()}
+
+
 async def choices() -> dict[str, list[tuple[str, str]]]:
     """What the form offers to choose from."""
+    there = {
+        kind: [(str(id), name) for id, name in names.items()] for kind, names in (await places()).items()
+    }
     return {
         "language": [(code, language_name(code)) for code in LANGUAGES],
-        "queue": [("", _("All queues")), *((str(id), name) for id, name in (await queues.names()).items())],
-        "profile": [
-            ("", _("All profiles")),
-            *((str(id), name) for id, name in (await profiles.names()).items()),
-        ],
+        "queue": [("", _("All queues")), *there["queue"]],
+        "profile": [("", _("All profiles")), *there["profile"]],
     }
 
 
@@ -293,7 +290,7 @@ def values(form: PresetForm) -> dict[str, Any]:
     }
 
 
-async def problems_with(form: PresetForm, preset: int | None) -> dict[str, str]:
+async def problems_with(form: PresetForm, preset: int | None, there: Places) -> dict[str, str]:
     errors = {}
     title, shortcut, body = settings.one_line(form.title), form.shortcut.strip().lower(), form.body.strip()
     if not title:
@@ -315,10 +312,10 @@ async def problems_with(form: PresetForm, preset: int | None) -> dict[str, str]:
         errors["body"] = words % {"name": unknown[0], "known": known}
     if form.language not in LANGUAGES:
         errors["language"] = _("Choose a language.")
-    for name, there in (("queue", await queues.names()), ("profile", await profiles.names())):
-        chosen = getattr(form, name)
-        if chosen and not (chosen.isdecimal() and int(chosen) in there):
-            errors[name] = _("Choose from the list.")
+    for kind, names in there.items():
+        chosen = getattr(form, kind)
+        if chosen and not (chosen.isdecimal() and int(chosen) in names):
+            errors[kind] = _("Choose from the list.")
     return errors
 
 

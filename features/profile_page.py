@@ -197,15 +197,14 @@ async def problems_with(form: ProfileForm, profile: int | None) -> dict[str, str
 
 
 async def all_profiles() -> list[Listed]:
-    found = []
-    for row in await db.sql(
+    found = await profiles.every()
+    rows = await db.sql(
         "SELECT profile.id, profile.name, profile.places,"
         " (SELECT count(*) FROM agent_profile WHERE agent_profile.profile = profile.id) AS agents,"
         " (SELECT count(*) FROM readiness WHERE readiness.profile = profile.id) AS on_duty"
         " FROM profile ORDER BY profile.name, profile.id"
-    ):
-        found.append(Listed(**row, queues=await profiles.profile_queues(row["id"])))
-    return found
+    )
+    return [Listed(**row, queues=found[row["id"]].queues) for row in rows if row["id"] in found]
 
 
 async def uses_of(profile: int) -> list[tuple[str, str]]:

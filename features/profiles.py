@@ -40,6 +40,11 @@ async def choosable(agent: int) -> list[Facts]:
     return _facts(await db.sql(ROWS + mine + IN_ORDER, agent))
 
 
+async def every() -> dict[int, Facts]:
+    """All profiles, by name."""
+    return {each.id: each for each in _facts(await db.sql(ROWS + IN_ORDER))}
+
+
 async def by_id(profile: int) -> Facts | None:
     found = _facts(await db.sql(ROWS + " WHERE profile.id = {}" + IN_ORDER, profile))
     return found[0] if found else None

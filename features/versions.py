@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from litestar.exceptions import NotFoundException
+from msgspec import Struct
 from piccolo.columns import Column
 from piccolo.table import Table
 
@@ -80,7 +81,17 @@ def chosen(states: Sequence[State], audit: int) -> State:
     raise NotFoundException
 
 
+class Back(Struct):
+    """Which of its states comes back."""
+
+    audit: int = 0
+
+
 # ---- order -----------------------------------------------------------------------------------------------
+
+
+class Move(Struct):
+    to: str = "up"
 
 
 async def last_place(table: type[Table]) -> int:
@@ -95,13 +106,16 @@ async def move(table: type[Table], id: int, up: bool) -> None:
     key, position = table._meta.primary_key, column(table, "position")
     async with db.transaction():
         await db.lock(table._meta.tablename)
-        order = [row["id"] for row in await table.select(key).order_by(position, key)]
+        rows = await table.select(key, position).order_by(position, key)
+        order = [row["id"] for row in rows]
         if id not in order:
             raise NotFoundException
         at = order.index(id)
         order.insert(max(0, at - 1) if up else at + 1, order.pop(at))
+        stood = {row["id"]: row["position"] for row in rows}
         for place, each in enumerate(order):
-            await table.update({position: place}).where(key == each)
+            if stood[each] != place:
+                await table.update({position: place}).where(key == each)
 
 
 def column(table: type[Table], name: str) -> Column:

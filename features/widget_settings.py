@@ -215,11 +215,18 @@ async def all_widgets() -> list[Listed]:
     rows = await Widget.select(Widget.id, Widget.name, Widget.key, Widget.origins).order_by(
         Widget.name, Widget.id
     )
+    served = await (
+        Subject.select(
+            Subject.widget, Subject.queue.name.as_alias("queue"), Subject.queue.green.as_alias("green")
+        )
+        .order_by(Subject.position)
+        .order_by(Subject.id)
+    )
     found = []
     for row in rows:
-        served = await widget.subjects(row["id"])
-        in_order = dict.fromkeys(each.queue_name for each in served)
-        green = any(each.green for each in served)
+        mine = [each for each in served if each["widget"] == row["id"]]
+        in_order = dict.fromkeys(each["queue"] for each in mine)
+        green = any(each["green"] for each in mine)
         origins = json.loads(row["origins"])
         found.append(Listed(row["id"], row["name"], row["key"], green, origins, layouts.all_of(in_order)))
     return found

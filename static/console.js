@@ -6,6 +6,7 @@ const console_ = document.getElementById("console"); // absent on the pages befo
 
 const tabs = () => all("#tabs [role=tab]");
 const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
+let accepting = false; // and since then no tab has been chosen by hand
 let wanted = null; // a tab that is on its way
 let last = null;
 let lastPlace = 0;
@@ -27,6 +28,12 @@ function select(tab, focus = false) {
     toEnd(thread);
   }
   sawNew();
+}
+
+function choose(tab, focus) {
+  accepting = false;
+  wanted = null;
+  select(tab, focus);
 }
 
 // After a swap: the same tab; else the one that was asked for; else a neighbour. The focus stays where somebody types.
@@ -52,7 +59,7 @@ function writeIn(tab) {
 document.addEventListener("click", (event) => {
   const tab = event.target.closest?.("#tabs [role=tab]");
   if (!tab) return;
-  select(tab);
+  choose(tab);
   writeIn(tab);
 });
 document.addEventListener("keydown", (event) => {
@@ -62,9 +69,12 @@ document.addEventListener("keydown", (event) => {
   if (!tab || (!step && event.key !== "Home" && event.key !== "End")) return;
   event.preventDefault();
   const to = step ? (list.indexOf(tab) + step + list.length) % list.length : event.key === "Home" ? 0 : list.length - 1;
-  select(list[to], true);
+  choose(list[to], true);
 });
+document.addEventListener("htmx:before:request", ({ target }) => { accepting ||= target.matches("[hx-post$='/acceptance']"); });
 document.addEventListener("conversation:opened", ({ detail }) => {
+  if (!accepting) return;
+  accepting = false;
   wanted = `tab-${detail.chat}`;
   reselect();
 });

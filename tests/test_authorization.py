@@ -74,9 +74,8 @@ GET    /chats/{chat:int}/text                      401     401      401   200   
 GET    /chats/{chat:int}/past                      401     401      401   404   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
-DELETE /chats/{chat:int}/tab                       401     401      401   409   404        404   403
+DELETE /chats/{chat:int}/tab                       401     401      401   200   404        404   403
 POST   /chats/{chat:int}/leaving                   401     401      401   409   404        404   403
-GET    /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/ending                    401     401      401   200   404        404   403
 POST   /chat/offers/{offer:int}/choice             401     200      404   401   401        401   401
 GET    /reservations/{reservation:int}/transfer    401     401      401   200   409        409   403

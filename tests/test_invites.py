@@ -516,7 +516,7 @@ async def test_a_colleague_sees_who_types(desk: Desk) -> None:
 
 async def test_the_last_agent_is_asked_end_or_back_to_the_queue(desk: Desk) -> None:
     talk = await connected(desk)
-    await talk.an.must("GET", f"/chats/{talk.chat}/ending")
+    await talk.an.must("DELETE", f"/chats/{talk.chat}/tab")
     assert "Terug naar de wachtrij" in talk.an.screen.text("#ask-body")
     assert "Gesprek verlaten" not in talk.an.screen.text("#ask-body")
     answer = await talk.an.send("POST", f"/chats/{talk.chat}/leaving", {})
@@ -535,7 +535,7 @@ async def test_with_a_colleague_the_x_leaves(desk: Desk) -> None:
     await invited(talk)
     await taken(bram)
     await talk.an.open()
-    await talk.an.must("GET", f"/chats/{talk.chat}/ending")
+    await talk.an.must("DELETE", f"/chats/{talk.chat}/tab")
     assert "Gesprek verlaten" in talk.an.screen.text("#ask-body")
     assert talk.an.screen.has(f"#head-{talk.chat} [aria-label='Gesprek verlaten']")
 

@@ -63,7 +63,7 @@ async def test_each_conversation_goes_where_it_was_sent(desk: Desk) -> None:
     assert "Aanmelden" in (await an.get("/console")).text
     assert await state(fatima.chat) == ("waiting", True)
     await bram.open()
-    assert "An nodigt u uit" in bram.screen.text(".request-card")
+    assert "An verbindt dit gesprek naar u door" in bram.screen.text(".request-card")
     assert await taken(bram) == jef.chat
     assert await present(int(jef.chat)) == {await id_of("bram")}
     row = await tables.Invite.select().where(tables.Invite.chat == int(lien.chat)).first()

@@ -5,6 +5,7 @@ console, or something that the content security policy had to stop. BALIE_SCREEN
 pictures of how it ended.
 """
 
+import json
 import os
 import re
 import shutil
@@ -374,12 +375,19 @@ def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -
         watched.close(failed)
 
 
+# Colours on their way from one to another are nobody's choice.
+AT_REST = """() => Promise.allSettled(
+    document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished)
+)"""
+
+
 def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
     """Axe on the page and in each of its frames, or in those; nothing may be found."""
     found = []
     for frame in frames or page.frames:
         if not frame.evaluate("'axe' in window"):
             frame.evaluate(AXE_SCRIPT)
+        frame.evaluate(AT_REST)
         result = frame.evaluate(
             "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
             AXE_TAGS,
@@ -445,6 +453,11 @@ class VisitorPage:
     def say(self, text: str) -> None:
         self.text_bar.fill(text)
         self.text_bar.press("Enter")
+
+    def half_writes(self, text: str) -> None:
+        """The window tells the host page, which keeps it: a moment later than a robot can leave the page."""
+        self.text_bar.fill(text)
+        self.page.wait_for_function(f"JSON.stringify(localStorage).includes({json.dumps(text)})")
 
     def sees(self, text: str) -> None:
         expect(self.thread.get_by_text(text, exact=True)).to_have_count(1)

@@ -1,6 +1,6 @@
 """Without a pointer; and nothing ever takes the focus from a half-typed sentence."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.people import PASSWORD
 from tests.stories.conftest import AgentPage, Browsers, VisitorPage
@@ -88,6 +88,27 @@ def test_the_arrows_go_through_the_tabs(browsers: Browsers) -> None:
     expect(an.tab("Fatima")).to_be_focused()
     an.page.keyboard.press("ArrowRight")
     expect(an.tab("Jef")).to_be_focused()
+    expect(an.tab("Jef")).to_have_attribute("aria-selected", "true")
+
+
+def test_who_presses_another_tab_before_the_answer_to_accepting_has_come_stays_there(
+    browsers: Browsers,
+) -> None:
+    an = browsers.agent("an", "Loket")
+    in_chat(browsers, an, "Jef")
+    lien = browsers.visitor("/widget/voorbeeld")
+    lien.fill_in(name="Lien", question="Een vraag van Lien")
+    an.request_tab.click()
+    slow: list[Route] = []
+    an.page.route("**/acceptance", lambda route: slow.append(route))
+    with an.page.expect_request("**/acceptance"):
+        an.accept()
+    an.tab("Jef").click()
+    with an.page.expect_response("**/acceptance"):
+        slow[0].continue_()
+    expect(an.text_bar("Lien")).to_be_attached()
+    lien.sees_green()
+    expect(an.text_bar("Jef")).to_be_focused()
     expect(an.tab("Jef")).to_have_attribute("aria-selected", "true")
 
 
