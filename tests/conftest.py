@@ -270,7 +270,9 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
     import app
     import features
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # Named as TCP: asyncio does not know it otherwise, and each answer waits 40 ms for its second packet.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         settings.load(
             environment,

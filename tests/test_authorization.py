@@ -237,12 +237,6 @@ EXPECTED = {
 MINE = {"jef": ("caravan", "Jef Peeters", "kenteken"), "marie": ("hondenweide", "Marie Claes")}
 MAY_SEE = {"visitor": ("jef",), "stranger": ("marie",), "agent": ("jef", "marie")}
 MAY_SEE |= dict.fromkeys(("supervisor", "admin"), ("jef", "marie"))  # in the log
-MAY_SEE = {
-    "visitor": ("jef",),
-    "stranger": ("marie",),
-    "agent": ("jef", "marie"),
-    "supervisor": ("jef", "marie"),
-}
 
 
 def test_the_table_has_every_route() -> None:
