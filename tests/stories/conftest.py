@@ -5,6 +5,7 @@ console, or something that the content security policy had to stop. BALIE_SCREEN
 pictures of how it ended.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -15,11 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -36,7 +38,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.people import PASSWORD
+from tests.people import PASSWORD, AgentClient
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
@@ -311,10 +315,17 @@ class Browsers:
         return VisitorPage(page)
 
     def agent(self, username: str, profile: str = "", ready: bool = True, **options: Any) -> "AgentPage":
-        agent = AgentPage(self.context(**options).new_page(), username)
+        """Already signed in: what leads there is in stories of its own."""
+        context = self.context(**options)
+        cookies = in_a_thread(signed_in(self.server.url, username, profile))
+        context.add_cookies(
+            [
+                {"name": name, "value": value, "url": self.server.url, "httpOnly": True}
+                for name, value in cookies.items()
+            ]
+        )
+        agent = AgentPage(context.new_page(), username)
         agent.page.goto("/console")
-        agent.sign_in()
-        agent.choose_profile(profile)
         if ready:
             agent.become_ready()
         return agent
@@ -373,6 +384,21 @@ def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -
             assert not watched.complaints, "\n".join(watched.complaints)
     finally:
         watched.close(failed)
+
+
+async def signed_in(url: str, username: str, profile: str) -> dict[str, str]:
+    """The cookies of an agent at work, with the profile of this name or the first."""
+    agent = AgentClient(url, username)
+    (await agent.sign_in()).raise_for_status()
+    await agent.choose_profile(profile or next(iter(agent.profiles)))
+    await agent.close()
+    return dict(agent.client.cookies)
+
+
+def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Playwright has this one's event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 # Colours on their way from one to another are nobody's choice.
