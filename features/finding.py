@@ -1,6 +1,8 @@
 """Finding: which conversations the log is asked for, and what it shows of each in a list.
 
-`Wish` is the form as it came; `listed` answers it with three queries, newest first, page by page.
+`Wish` is the form as it came; `listed` answers it, newest first, page by page. Which conversations those are
+comes first, and stops at the last one that is counted: a word that is in all of them costs no more than a
+rare one. What is shown of them is read for one page only.
 """
 
 import re
@@ -140,24 +142,15 @@ def next_day(of: date) -> date:
     return of + timedelta(days=1) if of < date.max else of
 
 
-def found_by(words: str) -> tuple[str, list[Any]]:
-    """What comes before the query: the words are looked for once, also where they are asked for twice."""
-    if not searching.sought(words):
-        return "", []
-    query, argument = searching.having(words)
-    return f"WITH found AS MATERIALIZED ({query}) ", [argument]
-
-
-def conditions(wish: Wish) -> tuple[str, list[Any]]:
-    """For hand-written SQL about `chat`."""
+def conditions(wish: Wish, id: str) -> tuple[str, list[Any]]:
+    """For hand-written SQL about `chat`, which is gone through by `id`, a column with its number."""
     said: list[tuple[str, list[Any]]] = [("chat.started_at IS NOT NULL", [])]
-    if wish.words:
-        some = bool(searching.sought(wish.words))
-        said.append(("chat.id IN (SELECT id FROM found)" if some else "1 = 0", []))
     if since := day(wish.since):
-        said.append(("chat.started_at >= {}", [midnight(since)]))
+        first = f"{id} >= (SELECT min(id) FROM chat WHERE started_at >= {{}})"  # noqa: S608
+        said.append((f"{first} AND chat.started_at >= {{}}", [midnight(since)] * 2))
     if until := day(wish.until):
-        said.append(("chat.started_at < {}", [midnight(next_day(until))]))
+        last = f"{id} <= (SELECT max(id) FROM chat WHERE started_at < {{}})"  # noqa: S608
+        said.append((f"{last} AND chat.started_at < {{}}", [midnight(next_day(until))] * 2))
     if wish.queue:
         said.append(("chat.queue = {}", [number(wish.queue)]))
     if wish.agent:
@@ -218,41 +211,51 @@ def number(text: str) -> int:
 
 
 async def listed(wish: Wish, before: int = 0, most: int = A_PAGE) -> Page:
-    (first, words), (where, arguments) = found_by(wish.words), conditions(wish)
-    counted = f"SELECT count(*) FROM (SELECT 1 AS one FROM chat WHERE {where} LIMIT {COUNTED + 1}) AS capped"  # noqa: S608
+    counted = await ids(wish, most=COUNTED + 1)
+    here = await ids(wish, before, most + 1) if before else counted[: most + 1]
+    if not here:
+        return Page([], len(counted), None)
+    numbers = ", ".join(map(str, here[:most]))
     rows = await db.sql(
-        f"{first}SELECT chat.id, chat.started_at, chat.ended_at, chat.visitor_name AS visitor, chat.language,"  # noqa: S608
+        "SELECT chat.id, chat.started_at, chat.ended_at, chat.visitor_name AS visitor, chat.language,"  # noqa: S608
         " chat.case_number, chat.ended_how AS how, chat.begun, queue.name AS queue,"
         " COALESCE(identity.site, '') AS site, COALESCE(identity.name, '') AS vouched,"
         " rating.value AS rating,"
         " EXISTS (SELECT 1 FROM private_message WHERE private_message.chat = chat.id) AS private,"
-        f" {with_files('attachment')} OR {with_files('private_attachment')} AS files,"
-        f" ({counted}) AS count"
+        f" {with_files('attachment')} OR {with_files('private_attachment')} AS files"
         " FROM chat JOIN queue ON queue.id = chat.queue"
         " LEFT JOIN identity ON identity.visitor = chat.visitor LEFT JOIN rating ON rating.chat = chat.id"
-        f" WHERE {where} AND chat.id < {{}} ORDER BY chat.id DESC LIMIT {{}}",
-        *(*words, *arguments, *arguments, before or LARGEST, most + 1),
+        f" WHERE chat.id IN ({numbers}) ORDER BY chat.id DESC"
     )
-    shown = rows[:most]
-    agents = await details.agents_of([row["id"] for row in shown])
-    found = [a_found(row, tuple(agents.get(row["id"], ()))) for row in shown]
-    return Page(found, rows[0]["count"] if rows else 0, found[-1].id if len(rows) > most else None)
+    agents = await details.agents_of(here[:most])
+    found = [a_found(row, tuple(agents.get(row["id"], ()))) for row in rows]
+    return Page(found, len(counted), here[most - 1] if len(here) > most else None)
+
+
+async def ids(wish: Wish, before: int = 0, most: int = COUNTED) -> list[int]:
+    """The newest of them; those that may be exported, unless more or fewer are asked for."""
+    if wish.words and not searching.sought(wish.words):
+        return []
+    source, id, having, given = "chat", "chat.id", "", []
+    if wish.words:
+        words = searching.having(wish.words)
+        # CROSS: SQLite goes through the words, and looks up the chat of each.
+        source, id, given = f"{words.table} CROSS JOIN chat", words.id, [words.argument]
+        having = f"{words.condition} AND chat.id = {id} AND "
+    where, arguments = conditions(wish, id)
+    found = f"SELECT {id} AS id FROM {source} WHERE {having}{where}"  # noqa: S608
+    newest = f"{found} AND {id} < {{}} ORDER BY {id} DESC LIMIT {{}}"
+    rows = await db.sql(newest, *given, *arguments, before or LARGEST, most)
+    return [row["id"] for row in rows]
 
 
 def a_found(row: dict[str, Any], agents: tuple[str, ...]) -> Found:
-    row = {name: value for name, value in row.items() if name != "count"}
+    row = dict(row)
     if not row.pop("vouched"):
         row["site"] = ""
     for name in ("begun", "private", "files"):
         row[name] = bool(row[name])
     return Found(**row, agents=agents)
-
-
-async def ids(wish: Wish) -> list[int]:
-    """All of them, newest first; as many as may be exported."""
-    (first, words), (where, arguments) = found_by(wish.words), conditions(wish)
-    newest = f"{first}SELECT chat.id FROM chat WHERE {where} ORDER BY chat.id DESC LIMIT {{}}"  # noqa: S608
-    return [row["id"] for row in await db.sql(newest, *words, *arguments, COUNTED)]
 
 
 @dataclass(frozen=True)

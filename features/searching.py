@@ -15,6 +15,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -107,15 +108,24 @@ def sought(words: str) -> list[tuple[str, bool]]:
     return [(word, len(word) >= FROM_LENGTH) for word in list(wanted)[:MOST_WORDS]]
 
 
-def having(words: str) -> tuple[str, str]:
-    """For hand-written SQL: a query of the ids of the conversations that have these words, and its one
-    argument."""
+@dataclass(frozen=True)
+class Having:
+    """For hand-written SQL: where conversations with these words are looked for, by which number of theirs,
+    and on what condition, which takes one argument."""
+
+    table: str
+    id: str
+    condition: str
+    argument: str
+
+
+def having(words: str) -> Having:
     wanted = sought(words)
     if db.dialect() == "sqlite":
         said = " ".join(f'"{word}"{"*" if begins else ""}' for word, begins in wanted) or '"-"'
-        return "SELECT rowid AS id FROM log_words WHERE log_words MATCH {}", said
+        return Having("log_words", "log_words.rowid", "log_words MATCH {}", said)
     said = " & ".join(f"'{word}'{':*' if begins else ''}" for word, begins in wanted)
-    return "SELECT chat AS id FROM log_words WHERE words @@ ({}::text)::tsquery", said
+    return Having("log_words", "log_words.chat", "log_words.words @@ ({}::text)::tsquery", said)
 
 
 # ---- keeping up ------------------------------------------------------------------------------------------

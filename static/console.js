@@ -6,8 +6,8 @@ const console_ = document.getElementById("console"); // absent on the pages befo
 
 const tabs = () => all("#tabs [role=tab]");
 const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
-let accepting = false; // and since then no tab has been chosen by hand
-let wanted = null; // a tab that is on its way
+let accepting = ""; // the pane of what has been accepted, unless another tab has been chosen since
+let wanted = ""; // a tab that is on its way
 let last = null;
 let lastPlace = 0;
 
@@ -31,8 +31,7 @@ function select(tab, focus = false) {
 }
 
 function choose(tab, focus) {
-  accepting = false;
-  wanted = null;
+  if (tab.getAttribute("aria-controls") !== accepting) accepting = wanted = "";
   select(tab, focus);
 }
 
@@ -40,7 +39,7 @@ function choose(tab, focus) {
 function reselect() {
   const asked = wanted && document.getElementById(wanted);
   if (asked && document.getElementById(asked.getAttribute("aria-controls"))) { // tab and pane may come one after the other
-    wanted = null;
+    wanted = "";
     select(asked);
     return writeIn(asked);
   }
@@ -71,10 +70,12 @@ document.addEventListener("keydown", (event) => {
   const to = step ? (list.indexOf(tab) + step + list.length) % list.length : event.key === "Home" ? 0 : list.length - 1;
   choose(list[to], true);
 });
-document.addEventListener("htmx:before:request", ({ target }) => { accepting ||= target.matches("[hx-post$='/acceptance']"); });
+document.addEventListener("htmx:before:request", ({ target }) => {
+  if (target.matches("[hx-post$='/acceptance']")) accepting = target.closest(".panel").id;
+});
 document.addEventListener("conversation:opened", ({ detail }) => {
   if (!accepting) return;
-  accepting = false;
+  accepting = "";
   wanted = `tab-${detail.chat}`;
   reselect();
 });

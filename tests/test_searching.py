@@ -88,8 +88,9 @@ async def test_both_databases_give_the_same_answers(many: dict[str, int]) -> Non
 
 
 async def find(words: str) -> list[int]:
-    query, argument = searching.having(words)
-    return sorted(row["id"] for row in await db.sql(query, argument))
+    sought = searching.having(words)
+    query = f"SELECT {sought.id} AS id FROM {sought.table} WHERE {sought.condition}"
+    return sorted(row["id"] for row in await db.sql(query, sought.argument))
 
 
 async def test_nothing_is_due_when_all_has_been_written(many: dict[str, int]) -> None:

@@ -9,6 +9,6 @@ ALTER TABLE private_thread ADD COLUMN log_seq INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX private_thread_log_due ON private_thread (chat) WHERE seq <> log_seq;
 
 -- The words of a conversation, folded by us: a row has the number of its chat.
-{sqlite} CREATE VIRTUAL TABLE log_words USING fts5 (words, tokenize = 'ascii', detail = 'none');
+{sqlite} CREATE VIRTUAL TABLE log_words USING fts5 (words, tokenize = 'ascii', detail = 'none', prefix = '3 4 5 6');
 {postgresql} CREATE TABLE log_words (chat BIGINT PRIMARY KEY REFERENCES chat (id) ON DELETE CASCADE, words TSVECTOR NOT NULL);
 {postgresql} CREATE INDEX log_words_words ON log_words USING gin (words);

@@ -99,6 +99,7 @@ def test_an_agent_whose_browser_is_gone(browsers: Browsers, server: Server) -> N
     for text in ("Blijft u bij mij?", "Natuurlijk.", "Hallo?"):
         bram.sees(text)
     jef.sees_green("Bram")
+    expect(bram.tab("Jef Peeters")).to_be_visible()
     expect(bram.request_tab).to_be_visible()  # and then Fatima
     bram.request_tab.click()
     expect(bram.pane).to_contain_text("Fatima Benali")

@@ -45,10 +45,10 @@ def focused(locator: Locator) -> None:
 
 
 def test_the_button_follows_the_desk_without_a_reload(browsers: Browsers, server: Server) -> None:
-    visitor = browsers.visitor()
+    visitor = VisitorPage(browsers.context().new_page())
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
-    visitor.page.reload()
+    visitor.page.goto("/demo")
     expect(visitor.button(BLUE)).to_be_visible()
     ours = [url.removeprefix(server.url) for url in asked if "/demo" not in url and "/static/" not in url]
     assert ours == ["/embed.js", "/widget/voorbeeld/status"], "no other request until it is pressed"

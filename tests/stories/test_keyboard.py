@@ -73,7 +73,7 @@ def test_a_whole_chat_by_keyboard_alone(browsers: Browsers) -> None:
     keys.press("Enter")
     expect(an.page.get_by_role("tab")).to_have_count(0)
     expect(jef.window.locator("#after h2")).to_be_focused()
-    assert an.page.evaluate("document.activeElement !== document.body"), "the focus is somewhere"
+    an.page.wait_for_function("document.activeElement !== document.body")
 
 
 def test_the_arrows_go_through_the_tabs(browsers: Browsers) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.stories.conftest import AgentPage, Browsers, Server, VisitorPage
+from tests.stories.conftest import PATIENCE_MS, AgentPage, Browsers, Server, VisitorPage
 
 NEWS = re.compile(r"^\(1\) ")
 
@@ -197,12 +197,12 @@ def test_a_visitor_who_is_away(browsers: Browsers, server: Server) -> None:
     an = browsers.agent("an", "Loket")
     jef = talking(browsers, an)
     jef.page.close()
-    expect(an.pane.locator(".chat-head .dot.green")).to_have_count(0)
+    expect(an.pane.locator(".chat-head")).to_contain_text("Bezoeker weg")
     an.close()
     expect(an.dialog).to_be_visible()
     browsers.check("away")
     an.page.keyboard.press("Escape")
-    expect(an.tab("Jef Peeters")).to_contain_text("Beëindigd")
+    expect(an.tab("Jef Peeters")).to_contain_text("Beëindigd", timeout=2 * PATIENCE_MS)
     an.close()
     expect(an.page.get_by_role("tab")).to_have_count(0)
     expect(an.dialog).to_be_hidden()
