@@ -33,7 +33,7 @@ from layouts import Form, _, html, swap, template
 WHO_LENGTH = 254
 MOST_CHATS = 500  # at a time
 
-settings.entry("figures", "/settings/privacy/person", lambda: _("One person"), "user", "manage_privacy")
+settings.entry("privacy", "/settings/privacy/person", lambda: _("One person"), "user", "manage_privacy")
 
 
 @dataclass(frozen=True)
@@ -349,7 +349,7 @@ ui = template("""
 
 {% macro receipt(person, found) %}
 {% call settings.page(person, _("Receipt of an erasure"), _("It holds nothing of whom it was about."), "/settings/privacy/person", back=("/settings/privacy/erasures", _("Receipts"))) %}
-<dl class="facts">{% for term, value in receipt_facts(found) %}{{ fact(term, value, name=true) }}{% endfor %}</dl>
+<dl class="facts" id="receipt"{% if not found.wiped_at %} hx-get="/settings/privacy/erasures/{{ found.id }}" hx-trigger="every 2s" hx-select="#receipt" hx-swap="outerHTML"{% endif %}>{% for term, value in receipt_facts(found) %}{{ fact(term, value, name=true) }}{% endfor %}</dl>
 <div class="actions">{{ button(_("Download as text"), "secondary", "download", attrs={"href": "/settings/privacy/erasures/" ~ found.id ~ "/text", "download": true}) }}</div>
 <p class="soft">{{ _("Backups and archives of the database keep what they hold: let them run out, too.") }}</p>
 {% endcall %}

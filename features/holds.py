@@ -28,7 +28,7 @@ from layouts import Form, _, html, swap, template
 REASON_LENGTH = 200
 LOCK = "erasure"  # held by what erases, too: a conversation is put on hold before or after, not meanwhile
 
-settings.entry("figures", "/settings/privacy/holds", lambda: _("Legal hold"), "lock", "manage_privacy")
+settings.entry("privacy", "/settings/privacy/holds", lambda: _("Legal hold"), "lock", "manage_privacy")
 
 
 @dataclass(frozen=True)

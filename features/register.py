@@ -19,7 +19,7 @@ from features import settings
 from features.access import agent_of, may
 from layouts import _, html, template
 
-settings.entry("figures", "/settings/privacy/register", lambda: _("Register"), "list", "manage_privacy")
+settings.entry("privacy", "/settings/privacy/register", lambda: _("Register"), "list", "manage_privacy")
 
 Words = Callable[[], str]
 

@@ -37,7 +37,7 @@ MOST_BATCHES = 400  # in one night; the rest goes in the next
 PAUSE_S = 0.05  # between batches, for whoever is talking
 RECEIPTS_SHOWN = 10
 
-settings.entry("figures", "/settings/privacy", lambda: _("Retention"), "hourglass", "manage_privacy")
+settings.entry("privacy", "/settings/privacy", lambda: _("Retention"), "hourglass", "manage_privacy")
 
 
 @dataclass(frozen=True)

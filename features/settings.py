@@ -43,15 +43,25 @@ GROUPS: dict[str, Callable[[], str]] = {
     "people": lambda: _("People"),
     "words": lambda: _("Conversations"),
     "figures": lambda: _("Insight"),
+    "privacy": lambda: _("Privacy and control"),
 }
+# As they stand there, whatever order the features are read in.
+ORDER = (
+    "start desk queues hours days widgets",
+    "people profiles roles single-sign-on",
+    "presets offers log",
+    "reports wallboard running blocks",
+    "privacy privacy/person privacy/holds privacy/register audit",
+)
+PLACES = {f"/settings/{path}": at for at, path in enumerate(" ".join(ORDER).split())}
 entries: dict[str, list[Entry]] = {group: [] for group in GROUPS}
 
 
 def entry(group: str, path: str, title: Callable[[], str], icon: str, permission: str) -> None:
-    """A page of its own; they stand in the order of the features. `title` is asked for in the viewer's
-    language."""
+    """A page of its own. `title` is asked for in the viewer's language."""
     if path not in [each.path for each in entries[group]]:
         entries[group].append(Entry(path, title, icon, permission))
+        entries[group].sort(key=lambda each: PLACES[each.path])
 
 
 def offered_to(person: Person) -> dict[str, list[Entry]]:

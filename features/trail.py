@@ -30,7 +30,7 @@ SECRET = {column._meta.name for table in TABLES for column in table._meta.column
 PERSONAL = ("chat", "attachment", "private_attachment")  # told by their number
 NAMED = {table._meta.tablename: table for table in TABLES}
 
-settings.entry("figures", "/settings/audit", lambda: _("Audit"), "eye", "read_audit")
+settings.entry("privacy", "/settings/audit", lambda: _("Audit"), "eye", "read_audit")
 
 DONE: dict[str, Callable[[], str]] = {
     "made": lambda: _("made"),

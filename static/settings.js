@@ -128,3 +128,4 @@ const folded = matchMedia("(max-width: 52rem)");
 const fold = () => { const menu = document.querySelector(".settings-menu"); if (menu) menu.open = !folded.matches; };
 folded.addEventListener("change", fold);
 fold();
+document.querySelector(".settings-nav [aria-current]")?.scrollIntoView({ block: "nearest" });
