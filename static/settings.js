@@ -128,4 +128,7 @@ const folded = matchMedia("(max-width: 52rem)");
 const fold = () => { const menu = document.querySelector(".settings-menu"); if (menu) menu.open = !folded.matches; };
 folded.addEventListener("change", fold);
 fold();
-document.querySelector(".settings-nav [aria-current]")?.scrollIntoView({ block: "nearest" });
+
+// The page that is open is in sight there; the page itself stays where it is.
+const current = document.querySelector(".settings-nav [aria-current]");
+if (current) current.closest(".settings-nav").scrollTop = current.getBoundingClientRect().bottom + 8 - innerHeight;
