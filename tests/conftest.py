@@ -77,7 +77,7 @@ class Databases:
         if engine == "sqlite":
             shutil.copy(self.file(contents), self.file(name))
         else:
-            await self.administer(f"CREATE DATABASE {name} TEMPLATE {contents}")
+            await self.administer(f"CREATE DATABASE {name} TEMPLATE {contents} STRATEGY FILE_COPY")
         return self.url(engine, name)
 
     async def fill(self, engine: str, contents: str) -> None:
