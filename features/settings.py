@@ -48,7 +48,7 @@ GROUPS: dict[str, Callable[[], str]] = {
 # As they stand there, whatever order the features are read in.
 ORDER = (
     "start desk queues hours days widgets",
-    "people profiles roles single-sign-on",
+    "people profiles roles sign-in",
     "presets offers log",
     "reports wallboard running blocks",
     "privacy privacy/person privacy/holds privacy/register audit",
