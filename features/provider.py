@@ -204,7 +204,7 @@ async def fetch(url: str) -> dict[str, Any]:
     async with client() as speaker:
         try:
             async with asyncio.timeout(WHOLE_S):
-                told = (await speaker.get(url, withhold_token=True)).raise_for_status().json()
+                told = (await speaker.request("GET", url, withhold_token=True)).raise_for_status().json()
         except (HTTPError, InvalidURL, TimeoutError, ValueError) as fault:
             raise Fault("away", type(fault).__name__) from None
     if not isinstance(told, dict):

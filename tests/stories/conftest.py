@@ -112,8 +112,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 class Server:
     """`balie demo` in a process of its own, which can be killed and started again."""
 
-    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING) -> None:
+    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING, **environment: str) -> None:
         self.data = data
+        self.environment = environment
         self.now = datetime.fromisoformat(now)
         self.since = time.monotonic()
         self.port = free_port()
@@ -132,7 +133,7 @@ class Server:
         command = [sys.executable, "app.py", "demo", "--port", str(self.port), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**foreign, **own}, stdout=output, stderr=output
+                command, cwd=ROOT, env={**foreign, **own, **self.environment}, stdout=output, stderr=output
             )
         self.wait_until_up()
 
