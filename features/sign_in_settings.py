@@ -18,6 +18,7 @@ from features import admission, live, people, provider, settings, single_sign_on
 from features.access import Person, agent_of, may
 from layouts import _, html, template
 
+VARIABLES = tuple(f"BALIE_OIDC_{each}" for each in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "NAME"))
 GROUP_LENGTH = 200
 MOST_GROUPS = 100
 
@@ -57,7 +58,7 @@ class Around:
 @get("/settings/sign-in", guards=[may("manage_people")])
 async def show(request: Request[Any, Any, Any]) -> Response[str]:
     person = agent_of(request)
-    return html(ui.page(person, await form_now(), await around(person)))
+    return html(ui.page(person, await form_now(), await around(person), VARIABLES))
 
 
 @put("/settings/sign-in", guards=[may("manage_people")], status_code=200)
@@ -180,7 +181,7 @@ ui = template("""
 {% from "components.html" import button, choice_field, icon_button, notice, remarks, select_field, icon %}
 {% import "settings" as settings %}
 
-{% macro page(person, form_, here) %}
+{% macro page(person, form_, here, variables) %}
 {% call settings.page(person, _("Signing in"), _("With the account that people have at your organisation already, or with a password of this desk."), "/settings/sign-in") %}
 {% if here.issuer %}
 <dl class="facts">
@@ -194,7 +195,7 @@ ui = template("""
 {% endif %}
 {% else %}
 {{ notice("info", _("No provider has been set. Whoever runs this installation sets it, and then starts Balie again:")) }}
-<ul class="stack" translate="no"><li><code>BALIE_OIDC_ISSUER</code></li><li><code>BALIE_OIDC_CLIENT_ID</code></li><li><code>BALIE_OIDC_CLIENT_SECRET</code></li><li><code>BALIE_OIDC_NAME</code></li></ul>
+<ul class="stack" translate="no">{% for each in variables %}<li><code>{{ each }}</code></li>{% endfor %}</ul>
 {{ back(here) }}
 {% endif %}
 {{ form(form_, here, {}) }}

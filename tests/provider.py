@@ -221,7 +221,8 @@ def form(provider: Provider, query: str) -> str:
         f'<p><button name="username" value="{name}">{name.title()}</button></p>' for name in provider.people
     )
     return (
-        '<!doctype html><html lang="nl"><head><title>Voorbeeld-ID</title><link rel="icon" href="data:,"></head>'
+        '<!doctype html><html lang="nl"><head><title>Voorbeeld-ID</title>'
+        '<link rel="icon" href="data:,"></head>'
         f'<body><main><h1>Voorbeeld-ID</h1><form method="post" action="/authorize?{html.escape(query)}">'
         f"{buttons}</form></main></body></html>"
     )

@@ -50,8 +50,10 @@ NO_TRACES_OF_AXE = "document.querySelectorAll('[style=\"\"]').forEach(each => ea
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
-# What a browser calls an error although it is our answer: signed out, gone, too late, wrong, too often.
-ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of (401|404|409|422|429)")
+# What a browser calls an error although it is our answer: signed out, refused, gone, too late, wrong, too often.
+ANSWERS = re.compile(
+    r"Failed to load resource: the server responded with a status of (401|403|404|409|422|429)"
+)
 ANSWERED = re.compile(r"^htmx: htmx:sse:error: SSE reconnect failed with status 401")
 LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
