@@ -50,7 +50,7 @@ NO_TRACES_OF_AXE = "document.querySelectorAll('[style=\"\"]').forEach(each => ea
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
-# What a browser calls an error although it is our answer: signed out, refused, gone, too late, wrong, too often.
+# What a browser calls an error although it is our answer: refused, gone, too late, wrong, too often.
 ANSWERS = re.compile(
     r"Failed to load resource: the server responded with a status of (401|403|404|409|422|429)"
 )
