@@ -491,7 +491,7 @@ ui = template("""
   {% if to %}<input type="hidden" name="to" value="{{ to }}">{% endif %}
   {% if provider() %}{{ button(_("Sign in with %(name)s", name=provider()), "primary", attrs={"href": "/session/oidc" ~ ("?" ~ {"to": to} | urlencode if to else ""), "class": "large fill", "data-way-in": true}) }}{% endif %}
   {% if provider_only() %}
-  <details class="stack other-way"{% if errors %} open{% endif %}><summary>{{ _("Sign in with a password") }}</summary><div class="stack">{{ with_password(username, again_as, errors) }}</div></details>
+  <details class="other-way"{% if errors %} open{% endif %}><summary>{{ _("Sign in with a password") }}</summary><div class="stack">{{ with_password(username, again_as, errors) }}</div></details>
   {% else %}
   {% if provider() %}<p class="or"><span>{{ _("or") }}</span></p>{% endif %}
   {{ with_password(username, again_as, errors) }}

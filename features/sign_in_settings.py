@@ -22,7 +22,7 @@ VARIABLES = tuple(f"BALIE_OIDC_{each}" for each in ("ISSUER", "CLIENT_ID", "CLIE
 GROUP_LENGTH = 200
 MOST_GROUPS = 100
 
-settings.entry("people", "/settings/sign-in", lambda: _("Signing in"), "log-out", "manage_people")
+settings.entry("people", "/settings/sign-in", lambda: _("Signing in"), "log-in", "manage_people")
 
 
 @dataclass(frozen=True)
