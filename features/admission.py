@@ -253,11 +253,11 @@ ui = template("""
   {% if facts.linked %}<div class="actions">{{ button(_("Unlink"), "secondary", "x", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/identity", "hx-swap": "none"}) }}</div>{% endif %}
   {% endif %}
   {% if facts.active and facts.password %}
-  <p class="soft">{% if facts.invited %}{{ _("Invited, and has not chosen a password yet.") }}{% else %}{{ _("Password forgotten? By a link, a new one can be chosen.") }}{% endif %}
+  <p class="soft">{% if facts.invited and facts.linked %}{{ _("Has no password here. By a link, one can be chosen.") }}{% elif facts.invited %}{{ _("Invited, and has not chosen a password yet.") }}{% else %}{{ _("Password forgotten? By a link, a new one can be chosen.") }}{% endif %}
   {% if facts.mail %}{{ _("It is also sent to %(address)s.", address=facts.mail) }}{% endif %}</p>
   <div id="link"></div>
   <div class="actions">
-    {{ button(_("Make a new link") if facts.invited else _("Link for a new password"), "secondary", "external-link", attrs={"hx-post": "/settings/people/" ~ facts.id ~ "/link", "hx-swap": "none"}) }}
+    {{ button(_("Make a new link") if facts.invited and not facts.linked else _("Link for a new password"), "secondary", "external-link", attrs={"hx-post": "/settings/people/" ~ facts.id ~ "/link", "hx-swap": "none"}) }}
   </div>
   {% endif %}
   <p>{{ ngettext("Signed in in %(num)s browser.", "Signed in in %(num)s browsers.", facts.sessions) if facts.sessions else _("Not signed in anywhere.") }}</p>

@@ -138,7 +138,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "provider_identity": ("staff", {"staff": "issuer subject linked_at", "link": "agent"}),
     "provider_visit": (
         "door",
-        {"secret": "state_hash browser_hash nonce verifier", "course": "page expires_at"},
+        {"secret": "state_hash browser_hash address_hash nonce verifier", "course": "page expires_at"},
     ),
     "sign_in_rules": ("setup", {"setting": "passwords version", "link": "local_agent"}),
     "group_role": ("setup", {"setting": "name position", "link": "role"}),

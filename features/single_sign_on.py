@@ -38,6 +38,7 @@ from layouts import _, html, template
 
 COOKIE = "balie_oidc"
 MINUTES = 10  # to sign in there
+MOST_VISITS = 500  # at a time from one address, such as a town hall's; whoever is back is not counted
 FAREWELL_S = 2  # that signing out waits for it
 GROUPS = 500  # that are looked at
 NAME_LENGTH = 80
@@ -58,6 +59,8 @@ class Outcome:
 async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
     if not settings.oidc_issuer:
         raise NotFoundException
+    if await visits_from(request) >= MOST_VISITS:
+        return told("often")
     state, nonce, verifier = (secrets.token_urlsafe(48) for _each in range(3))
     try:
         address = await provider.address(state, nonce, verifier)
@@ -66,21 +69,30 @@ async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
     browser = request.cookies.get(COOKIE, "")
     if not access.TOKEN.fullmatch(browser):
         browser = secrets.token_urlsafe(32)
+    visit = ProviderVisit(
+        state_hash=access.fingerprint(state),
+        browser_hash=access.fingerprint(browser),
+        address_hash=address_hash(request),
+        nonce=nonce,
+        verifier=verifier,
+        page=page_asked_for(request),
+        expires_at=now() + timedelta(minutes=MINUTES),
+    )
     async with db.transaction():
         await ProviderVisit.delete().where(ProviderVisit.expires_at < now())
-        await ProviderVisit.insert(
-            ProviderVisit(
-                state_hash=access.fingerprint(state),
-                browser_hash=access.fingerprint(browser),
-                nonce=nonce,
-                verifier=verifier,
-                page=page_asked_for(request),
-                expires_at=now() + timedelta(minutes=MINUTES),
-            )
-        )
+        await ProviderVisit.insert(visit)
     answer = Redirect(address, status_code=302)
     answer.set_cookie(cookie(browser))
     return answer
+
+
+async def visits_from(request: Request[Any, Any, Any]) -> int:
+    mine = ProviderVisit.count().where(ProviderVisit.address_hash == address_hash(request))
+    return int(await mine.where(ProviderVisit.expires_at > now()))
+
+
+def address_hash(request: Request[Any, Any, Any]) -> str:
+    return desk.keyed("provider", access.address_of(request))
 
 
 def page_asked_for(request: Request[Any, Any, Any]) -> str:
@@ -207,9 +219,17 @@ def address_in(claims: dict[str, Any]) -> str:
 
 
 def groups_of(claims: dict[str, Any]) -> list[str]:
-    told = claims.get(settings.oidc_groups_claim, [])
-    told = [told] if isinstance(told, str) else told if isinstance(told, list) else []
-    return [each for each in told[:GROUPS] if isinstance(each, str)]
+    told = claim(claims, settings.oidc_groups_claim)
+    several = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    return [each for each in several[:GROUPS] if isinstance(each, str)]
+
+
+def claim(claims: dict[str, Any], name: str) -> object:
+    """By its name; or further in, as Keycloak's realm_access.roles is."""
+    found: object = claims
+    for part in [name] if name in claims else name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 async def group_roles() -> list[tuple[str, int]]:
@@ -316,11 +336,14 @@ async def end() -> Response[Any]:
 
 # ---- in words --------------------------------------------------------------------------------------------
 
-STATUS = {"away": 503, "unaccepted": 502, "clock": 502, "untrusted": 502, "late": 422}
+STATUS = {"often": 429, "away": 503, "unaccepted": 502, "clock": 502, "untrusted": 502, "late": 422}
+
+
+AGAIN = ("away", "late", "often")
 
 
 def told(code: str) -> Response[str]:
-    page = ui.told(desk.facts.name, words_for(code) % {"name": ways_in.provider()}, code in ("away", "late"))
+    page = ui.told(desk.facts.name, words_for(code) % {"name": ways_in.provider()}, code in AGAIN)
     return html(page, status_code=STATUS.get(code, 403))
 
 
@@ -328,6 +351,8 @@ def words_for(code: str) -> str:
     match code:
         case "away":
             return _("%(name)s does not answer. Try again in a moment.")
+        case "often":
+            return access.too_often(MINUTES)
         case "late":
             return _("That took too long, or was begun in another browser. Try again.")
         case "declined":

@@ -139,7 +139,7 @@ class Provider:
     # -- tokens that nobody should believe --
 
     def unsigned(self, claims: dict[str, Any]) -> str:
-        return jwt.encode(claims, None, "none")
+        return jwt.encode(claims, "", "none")
 
     def with_the_public_key_as_secret(self, claims: dict[str, Any]) -> str:
         """As PyJWT would refuse to do it."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from db.clock import now
+from db.settings import BadSetting, Settings, settings
 from db.tables import (
     Agent,
     Audit,
@@ -21,6 +22,7 @@ from db.tables import (
     SignInRules,
 )
 from features import provider as ours
+from features import single_sign_on
 from tests.conftest import Desk, serving
 from tests.people import PASSWORD, AgentClient, Person
 from tests.provider import EC, OTHER_RSA, Provider
@@ -557,6 +559,41 @@ async def test_without_a_provider_nothing_is_offered_asked_or_refused(
     assert provider.asked == []
 
 
+def test_a_provider_that_cannot_be_trusted_or_used_is_no_setting() -> None:
+    given = {"BALIE_OIDC_ISSUER": "https://login.voorbeeld.be/", "BALIE_OIDC_CLIENT_ID": "balie"}
+    fresh = Settings()
+    fresh.load(given)
+    assert fresh.oidc_issuer == "https://login.voorbeeld.be/", "to the last stroke"
+    for wrong in (
+        {"BALIE_OIDC_ISSUER": "http://login.voorbeeld.be"},
+        {"BALIE_OIDC_ISSUER": "login.voorbeeld.be"},
+        {"BALIE_OIDC_CLIENT_ID": ""},
+    ):
+        with pytest.raises(BadSetting):
+            fresh.load({**given, **wrong})
+
+
+async def test_one_address_does_not_send_people_there_without_end(
+    desk: Desk, provider: Provider, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single_sign_on, "MOST_VISITS", 3)
+    for _time in range(3):
+        await begin(desk.nobody())
+    await says(await desk.nobody().get("/session/oidc"), 429, "Te veel pogingen")
+    clock.shift(601)
+    await begin(desk.nobody())
+    for _time in range(5):
+        assert (await through(desk, provider, "an")).status_code == 302
+
+
+async def test_groups_are_found_further_in(desk: Desk, provider: Provider) -> None:
+    object.__setattr__(settings, "oidc_groups_claim", "realm_access.roles")
+    await map_groups(desk, leiding="supervisor")
+    provider.people["an"]["realm_access"] = {"roles": ["leiding"]}
+    await through(desk, provider, "an")
+    assert await role_of("an") == "supervisor"
+
+
 async def test_who_was_linked_wrongly_is_unlinked_and_out(desk: Desk, provider: Provider) -> None:
     an = desk.nobody()
     await through(desk, provider, "an", an)
@@ -673,4 +710,4 @@ async def agent_id(username: str) -> int:
 
 
 async def audited(what: str) -> int:
-    return await Audit.count().where(Audit.what == what)
+    return int(await Audit.count().where(Audit.what == what))

@@ -14,11 +14,14 @@ CREATE TABLE provider_visit (
     id {id},
     state_hash TEXT NOT NULL DEFAULT '' UNIQUE,
     browser_hash TEXT NOT NULL DEFAULT '',
+    address_hash TEXT NOT NULL DEFAULT '',
     nonce TEXT NOT NULL DEFAULT '',
     verifier TEXT NOT NULL DEFAULT '',
     page TEXT NOT NULL DEFAULT '',
     expires_at TIMESTAMPTZ NOT NULL
 );
+
+CREATE INDEX provider_visit_address ON provider_visit (address_hash);
 
 CREATE TABLE sign_in_rules (
     id {id},

@@ -89,6 +89,7 @@ class ProviderVisit(Table, tablename="provider_visit"):
     id: Serial
     state_hash = Text(unique=True, secret=True)
     browser_hash = Text(secret=True)  # of the cookie of the browser that went
+    address_hash = Text(secret=True)  # keyed, so that one address does not send without end
     nonce = Text(secret=True)
     verifier = Text(secret=True)
     page = Text(default="")  # that was asked for
