@@ -262,8 +262,8 @@ ui = template("""
   {% endif %}
   <p>{{ ngettext("Signed in in %(num)s browser.", "Signed in in %(num)s browsers.", facts.sessions) if facts.sessions else _("Not signed in anywhere.") }}</p>
   {% if facts.sessions %}<div class="actions">{{ button(_("Sign out everywhere"), "secondary", "log-out", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/sessions", "hx-swap": "none"}) }}</div>{% endif %}
-  <p>{{ _("Second step when signing in: on.") if facts.second_factor else _("Second step when signing in: off.") }}</p>
-  {% if facts.second_factor %}
+  {% if facts.password %}<p>{{ _("Second step when signing in: on.") if facts.second_factor else _("Second step when signing in: off.") }}</p>{% endif %}
+  {% if facts.second_factor and facts.password %}
   <div class="actions">{{ button(_("Take the second step away"), "secondary", "lock", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/second-factor", "hx-swap": "none"}) }}</div>
   <p class="hint">{{ _("When the telephone is gone. Be sure that it is really this person who asks for it.") }}</p>
   {% endif %}
