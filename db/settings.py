@@ -63,6 +63,15 @@ def _smtp_url(text: str) -> str:
     return text
 
 
+def _provider_url(text: str) -> str:
+    """Kept as it is: what the provider calls itself has to be the same, to the last stroke."""
+    parts = urlsplit(text)
+    here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if text and not (parts.hostname and (parts.scheme == "https" or here)):
+        raise ValueError("does not begin with https://")
+    return text
+
+
 def _mail_address(text: str) -> str:
     if text and not re.fullmatch(r"[^@\s<>\"(),:;]+@[A-Za-z0-9.-]+", text):
         raise ValueError("not an e-mail address")
@@ -119,6 +128,20 @@ class Settings:
     mail_from: str = _setting(
         "the address that mail comes from", _mail_address, shown="balie@ and the host of BALIE_URL"
     )
+    oidc_issuer: str = _setting(
+        "the OpenID Connect provider that people may sign in with, such as https://login.example.org/realms/town",
+        _provider_url,
+        shown="none",
+    )
+    oidc_client_id: str = _setting("what that provider calls this desk", str, shown="none")
+    oidc_client_secret: str = _setting(
+        "the secret that it shares with this desk; a client without one uses PKCE alone", str, shown="none"
+    )
+    oidc_name: str = _setting(
+        "what people call that provider, on the button to sign in with", str, shown="the host of the issuer"
+    )
+    oidc_scopes: str = _setting("what that provider is asked for", str, "openid email profile")
+    oidc_groups_claim: str = _setting("where it says which groups somebody is in", str, "groups")
     demo_password: str = _setting(
         "the password of everybody at the example desk", str, shown="made at the first start, and printed"
     )
@@ -138,6 +161,8 @@ class Settings:
         values = {each.name: _value(each, environ, overrides.get(each.name)) for each in _settable()}
         values["url"] = values["url"] or f"http://localhost:{values['port']}"
         values["database_url"] = values["database_url"] or f"sqlite:///{values['data']}/balie.sqlite3"
+        if values["oidc_issuer"] and not values["oidc_client_id"]:
+            raise BadSetting("BALIE_OIDC_CLIENT_ID is missing beside BALIE_OIDC_ISSUER")
         for name, value in {**values, "demo": overrides.get("demo", False)}.items():
             object.__setattr__(self, name, value)
         if self.now:

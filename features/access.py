@@ -32,7 +32,7 @@ import layouts
 from db.clock import now
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session, SignInFailure, Visitor, Widget
-from features import desk
+from features import desk, ways_in
 from layouts import Form, _, html, ngettext, problems, swap, template
 
 COOKIE = "balie_session"
@@ -226,8 +226,8 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
             ui.sign_in_form(username, data.again_as, {"password": too_often(wait)}, data.to), status_code=429
         )
     agent = await agent_with(username, data.password)
-    if agent is None:
-        words = _("The user name or the password is not right.")
+    if agent is None or not await ways_in.password_works(agent["id"]):
+        words = wrong_password()
         return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=422)
     await forget_try(tried)
     entrance = Entrance(agent["id"], username, data.again_as, data.to)
@@ -235,6 +235,14 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
         if form := await step(entrance):
             return html(form)
     return await admit(request, entrance)
+
+
+def wrong_password() -> str:
+    """The same for a password that is wrong and for one that does not count here any more."""
+    if ways_in.only():
+        words = _("This does not let you in. Here, passwords no longer work: sign in with %(name)s.")
+        return words % {"name": ways_in.provider()}
+    return _("The user name or the password is not right.")
 
 
 async def admit(request: Request[Any, Any, Any], entrance: Entrance, shown: str = "") -> Response[str]:
@@ -374,7 +382,7 @@ async def forget_try(tried: list[int]) -> None:
     await SignInFailure.delete().where(SignInFailure.id.is_in(tried))
 
 
-async def open_session(agent: int, browser: str = "") -> tuple[str, str]:
+async def open_session(agent: int, browser: str = "", issuer: str = "") -> tuple[str, str]:
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     async with db.transaction():
         await Session.delete().where(Session.expires_at < now())
@@ -384,6 +392,7 @@ async def open_session(agent: int, browser: str = "") -> tuple[str, str]:
                 token_hash=fingerprint(token),
                 csrf=csrf,
                 browser=browser,
+                issuer=issuer,
                 created_at=now(),
                 seen_at=now(),
                 expires_at=now() + timedelta(hours=settings.session_hours),
@@ -480,10 +489,21 @@ ui = template("""
 <form id="sign-in" class="stack" method="dialog" hx-post="/session" hx-swap="outerHTML" hx-sync="this:drop" novalidate>
   {% if again_as %}<input type="hidden" name="again_as" value="{{ again_as }}">{% endif %}
   {% if to %}<input type="hidden" name="to" value="{{ to }}">{% endif %}
-  {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if not username else none}) }}
-  {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if username or again_as else none}) }}
-  {{ button(_("Sign in"), "primary", type="submit", attrs={"class": "large fill"}) }}
+  {% if provider() %}{{ button(_("Sign in with %(name)s", name=provider()), "primary", attrs={"href": "/session/oidc" ~ ("?" ~ {"to": to} | urlencode if to else ""), "class": "large fill", "data-way-in": true}) }}{% endif %}
+  {% if provider_only() %}
+  <details class="other-way"{% if errors %} open{% endif %}><summary>{{ _("Sign in with a password") }}</summary><div class="stack">{{ with_password(username, again_as, errors) }}</div></details>
+  {% else %}
+  {% if provider() %}<p class="or"><span>{{ _("or") }}</span></p>{% endif %}
+  {{ with_password(username, again_as, errors) }}
+  {% endif %}
 </form>
+{% endmacro %}
+
+{% macro with_password(username, again_as, errors) %}
+{% set here = not provider() or errors %}
+  {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if here and not username else none}) }}
+  {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if here and (username or again_as) else none}) }}
+  {{ button(_("Sign in"), "secondary" if provider() else "primary", type="submit", attrs={"class": "large fill"}) }}
 {% endmacro %}
 
 {% macro sign_in_again(person) %}

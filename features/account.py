@@ -20,7 +20,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Agent, Session
-from features import access, audit, passwords, second_factor, settings
+from features import access, audit, passwords, second_factor, settings, ways_in
 from features.access import Person, address_of, agent_of, signed_in
 from layouts import Form, _, html, swap, template
 
@@ -50,7 +50,8 @@ class NewPassword(Struct):
 async def page(request: Request[Any, Any, Any]) -> Response[str]:
     person = agent_of(request)
     state = await second_factor.state_of(person.id)
-    return html(ui.page(person, await screens_of(person.id), state, await browsers(person)))
+    local = await has_password(person.id)
+    return html(ui.page(person, await screens_of(person.id), state, await browsers(person), local))
 
 
 @put("/settings/me", guards=[signed_in], status_code=200)
@@ -73,6 +74,8 @@ async def save(request: Request[Any, Any, Any], data: Form[Screens]) -> Response
 @put("/settings/me/password", guards=[signed_in], status_code=200)
 async def change_password(request: Request[Any, Any, Any], data: Form[NewPassword]) -> Response[str]:
     person = agent_of(request)
+    if not await has_password(person.id):
+        raise NotFoundException
     wait, tried = await access.count_try(person.username, address_of(request))
     if wait:
         return html(ui.password(person, {"old": access.too_often(wait)}), status_code=429)
@@ -118,6 +121,12 @@ async def sign_out_there(request: Request[Any, Any, Any], session: FromPath[int]
     )
 
 
+async def has_password(agent: int) -> bool:
+    """One that counts: otherwise the provider lets this person in, by a second step of its own."""
+    row = await Agent.select(Agent.password_hash).where(Agent.id == agent).first()
+    return bool(row and row["password_hash"]) and await ways_in.password_works(agent)
+
+
 async def screens_of(agent: int) -> Screens:
     row = await Agent.select(Agent.language, Agent.version).where(Agent.id == agent).first()
     assert row
@@ -146,15 +155,22 @@ ui = template("""
 {% import "second_factor" as second_factor %}
 {% import "settings" as settings %}
 
-{% macro page(person, screens_, state, browsers) %}
+{% macro page(person, screens_, state, browsers, local) %}
 {% call settings.page(person, _("My account"), _("How you sign in, and in which language you work."), "/settings/me") %}
 <dl class="facts">
   <div><dt>{{ _("Name that visitors see") }}</dt><dd translate="no">{{ person.name }}</dd></div>
   <div><dt>{{ _("User name") }}</dt><dd translate="no">{{ person.username }}</dd></div>
 </dl>
 {{ screens(screens_, {}) }}
+{% if local %}
 {{ password(person, {}) }}
 {{ second_factor.region(state, {}) }}
+{% else %}
+<section class="stack settings-part" aria-labelledby="way-in-title">
+  <h2 class="title" id="way-in-title">{{ _("Signing in") }}</h2>
+  <p>{{ _("You sign in with %(name)s. Your password and a second step, if there is one, are kept there.", name=provider()) if provider() else _("You have no password here. Ask your administrator.") }}</p>
+</section>
+{% endif %}
 {{ sessions(browsers) }}
 {% endcall %}
 {% endmacro %}

@@ -6,6 +6,7 @@ DELETE /settings/people/{id}/activity        deactivate: out at once; chats go b
 PUT    /settings/people/{id}/activity        and back
 DELETE /settings/people/{id}/sessions        signed out everywhere
 DELETE /settings/people/{id}/second-factor   the telephone is gone
+DELETE /settings/people/{id}/identity        no longer who the provider said; signed out
 """
 
 import json
@@ -19,8 +20,18 @@ from litestar.params import FromPath
 
 import db
 from db.clock import now
-from db.tables import Agent, AgentProfile, Readiness, Session
-from features import audit, live, mail, participations, passwords, routing, second_factor, settings
+from db.tables import Agent, AgentProfile, ProviderIdentity, Readiness, Session
+from features import (
+    audit,
+    live,
+    mail,
+    participations,
+    passwords,
+    routing,
+    second_factor,
+    settings,
+    ways_in,
+)
 from features.access import agent_of, may
 from layouts import _, html, swap, template
 
@@ -41,6 +52,8 @@ class Facts:
     sessions: int
     second_factor: bool
     mail: str  # where links go
+    linked: bool  # has come in through the provider
+    password: bool  # one counts for this account
 
 
 # ---- what a change of somebody, or of a role, has to keep to ---------------------------------------------
@@ -48,15 +61,28 @@ class Facts:
 
 async def keep_somebody() -> None:
     """Within the transaction of a change: or it is undone."""
-    active = Agent.select(Agent.role.permissions.as_alias("permissions")).where(Agent.active.eq(True))
-    if not any(
-        "manage_people" in json.loads(row["permissions"])
-        for row in await active.where(Agent.password_hash != "")
-    ):
+    await ways_in.load()
+    if not [each for each in await keepers() if ways_in.password_is_for(each)]:
         raise NobodyLeft
 
 
+async def keepers() -> dict[int, str]:
+    """By name: who can let people in whatever happens to the provider."""
+    rows = await (
+        Agent.select(Agent.id, Agent.name, Agent.role.permissions.as_alias("permissions"))
+        .where(Agent.active.eq(True))
+        .where(Agent.password_hash != "")
+        .order_by(Agent.name)
+    )
+    return {row["id"]: row["name"] for row in rows if "manage_people" in json.loads(row["permissions"])}
+
+
 def nobody_left() -> str:
+    if ways_in.only():
+        return _(
+            "This is the one account whose password still works. First choose another one on the page Signing"
+            " in."
+        )
     return _(
         "Then nobody could manage people any more. First give somebody else, who has a password, a role that"
         " may."
@@ -104,7 +130,7 @@ async def profiles_of(agent: int) -> list[int]:
 @post("/settings/people/{agent:int}/link", guards=[may("manage_people")], status_code=200)
 async def link(request: Request[Any, Any, Any], agent: FromPath[int]) -> Response[str]:
     row = await row_of(agent)
-    if not row["active"]:
+    if not (row["active"] and ways_in.password_is_for(agent)):
         raise NotFoundException
     async with db.transaction():
         address = await invite(agent_of(request).id, agent)
@@ -135,10 +161,8 @@ async def deactivate(request: Request[Any, Any, Any], agent: FromPath[int]) -> R
             await db.lock(routing.LOCK)
             await settings.change(agent_of(request), Agent, agent, row["version"], {"active": False})
             await keep_somebody()
-            await routing.logout(agent)
-            await Session.delete().where(Session.agent == agent)
+            await end_sessions(agent)
             await passwords.forget_links(agent)
-            db.after_commit(lambda: live.publish(f"agent:{agent}", live.Stopped("signed_out")))
     except NobodyLeft:
         return html(swap("#ask-body", ui.refused(row, nobody_left()), "innerHTML"), status_code=409)
     return settings.leave_for(f"/settings/people/{agent}")
@@ -158,9 +182,7 @@ async def sign_out_everywhere(request: Request[Any, Any, Any], agent: FromPath[i
     async with db.transaction():
         await db.lock(routing.LOCK)
         await audit.note(agent_of(request).id, "signed_out", f"agent:{agent}")
-        await routing.logout(agent)
-        await Session.delete().where(Session.agent == agent)
-        db.after_commit(lambda: live.publish(f"agent:{agent}", live.Stopped("signed_out")))
+        await end_sessions(agent)
     return html(
         swap("#access", ui.access_of(await facts_of(row))), settings.saved(_("Signed out everywhere."))
     )
@@ -173,6 +195,25 @@ async def reset_second_factor(request: Request[Any, Any, Any], agent: FromPath[i
         await second_factor.take_away(agent, agent_of(request).id)
     words = _("The second step has been taken away.")
     return html(swap("#access", ui.access_of(await facts_of(row))), settings.saved(words))
+
+
+@delete("/settings/people/{agent:int}/identity", guards=[may("manage_people")], status_code=200)
+async def unlink(request: Request[Any, Any, Any], agent: FromPath[int]) -> Response[str]:
+    row = await row_of(agent)
+    async with db.transaction():
+        await db.lock(routing.LOCK)
+        await ProviderIdentity.delete().where(ProviderIdentity.agent == agent)
+        await audit.note(agent_of(request).id, "unlinked", f"agent:{agent}")
+        await end_sessions(agent)
+    words = _("No longer linked, and signed out.")
+    return html(swap("#access", ui.access_of(await facts_of(row))), settings.saved(words))
+
+
+async def end_sessions(agent: int) -> None:
+    """Within a transaction, after `routing.LOCK`: out everywhere, at once."""
+    await routing.logout(agent)
+    await Session.delete().where(Session.agent == agent)
+    db.after_commit(lambda: live.publish(f"agent:{agent}", live.Stopped("signed_out")))
 
 
 async def row_of(agent: int) -> dict[str, Any]:
@@ -194,10 +235,12 @@ async def facts_of(row: dict[str, Any]) -> Facts:
         sessions,
         state.on,
         row["email"] if mail.is_on() else "",
+        await ways_in.is_linked(row["id"]),
+        ways_in.password_is_for(row["id"]),
     )
 
 
-routes = [link, ask_deactivation, deactivate, reactivate, sign_out_everywhere, reset_second_factor]
+routes = [link, ask_deactivation, deactivate, reactivate, sign_out_everywhere, reset_second_factor, unlink]
 
 ui = template("""
 {% from "components.html" import button, notice %}
@@ -205,18 +248,22 @@ ui = template("""
 {% macro access_of(facts) %}
 <section class="stack settings-part" id="access" aria-labelledby="access-title">
   <h2 class="title" id="access-title">{{ _("Access") }}</h2>
-  {% if facts.active %}
-  <p class="soft">{% if facts.invited %}{{ _("Invited, and has not chosen a password yet.") }}{% else %}{{ _("Password forgotten? By a link, a new one can be chosen.") }}{% endif %}
+  {% if provider() %}
+  <p>{{ _("Has signed in with %(name)s.", name=provider()) if facts.linked else _("Has not signed in with %(name)s yet: that works with the same e-mail address there.", name=provider()) }}</p>
+  {% if facts.linked %}<div class="actions">{{ button(_("Unlink"), "secondary", "x", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/identity", "hx-swap": "none"}) }}</div>{% endif %}
+  {% endif %}
+  {% if facts.active and facts.password %}
+  <p class="soft">{% if facts.invited and facts.linked %}{{ _("Has no password here. By a link, one can be chosen.") }}{% elif facts.invited %}{{ _("Invited, and has not chosen a password yet.") }}{% else %}{{ _("Password forgotten? By a link, a new one can be chosen.") }}{% endif %}
   {% if facts.mail %}{{ _("It is also sent to %(address)s.", address=facts.mail) }}{% endif %}</p>
   <div id="link"></div>
   <div class="actions">
-    {{ button(_("Make a new link") if facts.invited else _("Link for a new password"), "secondary", "external-link", attrs={"hx-post": "/settings/people/" ~ facts.id ~ "/link", "hx-swap": "none"}) }}
+    {{ button(_("Make a new link") if facts.invited and not facts.linked else _("Link for a new password"), "secondary", "external-link", attrs={"hx-post": "/settings/people/" ~ facts.id ~ "/link", "hx-swap": "none"}) }}
   </div>
   {% endif %}
   <p>{{ ngettext("Signed in in %(num)s browser.", "Signed in in %(num)s browsers.", facts.sessions) if facts.sessions else _("Not signed in anywhere.") }}</p>
   {% if facts.sessions %}<div class="actions">{{ button(_("Sign out everywhere"), "secondary", "log-out", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/sessions", "hx-swap": "none"}) }}</div>{% endif %}
-  <p>{{ _("Second step when signing in: on.") if facts.second_factor else _("Second step when signing in: off.") }}</p>
-  {% if facts.second_factor %}
+  {% if facts.password %}<p>{{ _("Second step when signing in: on.") if facts.second_factor else _("Second step when signing in: off.") }}</p>{% endif %}
+  {% if facts.second_factor and facts.password %}
   <div class="actions">{{ button(_("Take the second step away"), "secondary", "lock", attrs={"hx-delete": "/settings/people/" ~ facts.id ~ "/second-factor", "hx-swap": "none"}) }}</div>
   <p class="hint">{{ _("When the telephone is gone. Be sure that it is really this person who asks for it.") }}</p>
   {% endif %}

@@ -19,7 +19,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session
-from features import access, audit, desk, mail
+from features import access, audit, desk, mail, ways_in
 from features.access import public
 from layouts import Form, _, html, speaking, swap, template
 
@@ -73,7 +73,7 @@ async def send_link(agent: int) -> bool:
 async def write(row: dict[str, Any]) -> EmailMessage | None:
     """With a link of its own: nobody else has it, and none is kept."""
     agent = await Agent.select().where(Agent.id == row["agent"]).where(Agent.active.eq(True)).first()
-    if agent is None:
+    if agent is None or not await ways_in.password_works(agent["id"]):
         return None
     link = await make_link(agent["id"], alone=False)
     with speaking(row["language"]):
@@ -102,6 +102,8 @@ class Choice(Struct):
 async def invitation(token: FromPath[str]) -> Response[str]:
     agent, purpose = await invited(token)
     with speaking(agent["language"]):
+        if not await ways_in.password_works(agent["id"]):
+            return html(ui.elsewhere_page(desk.facts.name, agent))
         return html(ui.page(desk.facts.name, token, agent, purpose))
 
 
@@ -110,6 +112,8 @@ async def choose(request: Request[Any, Any, Any], token: FromPath[str], data: Fo
     access.refuse_other_sites(request)
     agent, _purpose = await invited(token)
     with speaking(agent["language"]):
+        if not await ways_in.password_works(agent["id"]):
+            return html(ui.elsewhere(), status_code=422)
         if problem := problem_with(data.password):
             return html(ui.form(token, agent, {"password": problem}), status_code=422)
         password_hash = await access.hashed(data.password)
@@ -165,6 +169,22 @@ ui = template("""
 {% endif %}
 {{ form(token, agent, {}) }}
 {% endcall %}
+{% endmacro %}
+
+{# Passwords have been switched off since the link was made. #}
+{% macro elsewhere_page(desk, agent) %}
+{% call plain(_("Sign in") ~ " · " ~ desk) %}
+<p class="wordmark">{{ icon("messages-square") }}Balie</p>
+<h1 class="title">{{ _("Hello %(name)s", name=agent.name) }}</h1>
+{{ elsewhere() }}
+{% endcall %}
+{% endmacro %}
+
+{% macro elsewhere() %}
+<div id="choice" class="stack">
+  <p>{{ _("You need no password here: sign in with %(name)s.", name=provider()) }}</p>
+  {{ button(_("Sign in with %(name)s", name=provider()), "primary", attrs={"href": "/session/oidc", "class": "large fill"}) }}
+</div>
 {% endmacro %}
 
 {% macro form(token, agent, errors) %}

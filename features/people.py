@@ -25,6 +25,7 @@ from features import (
     passwords,
     routing,
     settings,
+    ways_in,
 )
 from features.access import agent_of, may
 from layouts import _, html, template
@@ -112,8 +113,8 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     async with db.transaction():
         agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
         await put_profiles(agent, form)
-        link = await admission.invite(person.id, agent)
-    mailed = await passwords.send_link(agent)
+        link = "" if ways_in.only() else await admission.invite(person.id, agent)
+    mailed = bool(link) and await passwords.send_link(agent)
     return html(ui.invited(agent, form.name.strip(), link, form.email.strip() if mailed else ""))
 
 
@@ -250,7 +251,9 @@ async def everybody() -> list[Listed]:
     """By name; who can no longer come in last."""
     rows = await db.sql(
         "SELECT agent.id, agent.username, agent.name, agent.active, agent.languages, role.name AS role,"
-        " agent.password_hash = '' AS invited, readiness.ready, readiness.reason, readiness.here,"
+        " agent.password_hash = '' AND NOT EXISTS"
+        " (SELECT 1 FROM provider_identity WHERE provider_identity.agent = agent.id) AS invited,"
+        " readiness.ready, readiness.reason, readiness.here,"
         " duty.name AS duty,"
         " EXISTS (SELECT 1 FROM session WHERE session.agent = agent.id AND session.expires_at > {})"
         " AS signed_in"
@@ -336,7 +339,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro new_page(person, form_, choices) %}
-{% call settings.page(person, _("Add agent"), _("You get a link by which the new agent chooses a password."), "/settings/people", back=("/settings/people", _("Agents"))) %}
+{% call settings.page(person, _("Add agent"), _("Signs in with %(name)s, by the same e-mail address there.", name=provider()) if provider_only() else _("You get a link by which the new agent chooses a password."), "/settings/people", back=("/settings/people", _("Agents"))) %}
 {{ form(none, form_, choices, {}) }}
 {% endcall %}
 {% endmacro %}
@@ -365,14 +368,14 @@ ui = template("""
   {{ settings.problem(errors.get("form")) }}
   {{ field(_("Name that visitors see"), "name", person.name, errors) }}
   {{ field(_("User name"), "username", person.username, errors, attrs={"autocapitalize": "none", "spellcheck": "false"}) }}
-  {{ field(_("E-mail address"), "email", person.email, errors, type="email", required=false, hint=_("Only for links to choose a password with.")) }}
+  {{ field(_("E-mail address"), "email", person.email, errors, type="email", required=false, hint=_("The one that %(name)s knows; and for links to choose a password with.", name=provider()) if provider() else _("Only for links to choose a password with.")) }}
   {{ select_field(_("Role"), "role", choices.roles, person.role, errors, hint=_("What this person may do.")) }}
   {{ several(_("Profiles"), "profiles", choices.profiles, person.profiles, errors, _("What this person can choose from when signing in; without one, no chats come."), _("There is no profile yet.")) }}
   {% set spoken = [] %}
   {% for code in ["nl", "fr", "de", "en"] %}{{ spoken.append((code, code | language_name)) or "" }}{% endfor %}
   {{ several(_("Speaks"), "languages", spoken, person.languages, errors, _("Among those whose turn it is, somebody who speaks the visitor’s language is asked first.")) }}
   {{ select_field(_("Language of the screens"), "language", spoken, person.language, errors) }}
-  {{ settings.save_bar("/settings/people", person.version if id else "", "" if id else _("Add and make a link")) }}
+  {{ settings.save_bar("/settings/people", person.version if id else "", "" if id else _("Add agent") if provider_only() else _("Add and make a link")) }}
 </form>
 {% endmacro %}
 
@@ -389,7 +392,7 @@ ui = template("""
 {# In the place of the form: the link is not shown again. #}
 {% macro invited(id, name, address, mailed) %}
 <div id="person" class="stack" tabindex="-1">
-  {{ admission.link(address, mailed, name) }}
+  {% if address %}{{ admission.link(address, mailed, name) }}{% else %}{{ notice("success", _("%(name)s can now sign in with %(provider)s, by the same e-mail address there.", name=name, provider=provider()), attrs={"role": "status"}) }}{% endif %}
   <div class="actions">
     {{ button(_("To the list"), "primary", attrs={"href": "/settings/people"}) }}
     {{ button(_("Add another"), attrs={"href": "/settings/people/new"}) }}

@@ -128,9 +128,20 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "session": (
         "door",
-        {"staff": "browser seen_at created_at expires_at", "secret": "token_hash csrf", "link": "agent"},
+        {
+            "staff": "browser seen_at created_at expires_at issuer",
+            "secret": "token_hash csrf",
+            "link": "agent",
+        },
     ),
     "recovery_code": ("staff", {"secret": "code_hash", "link": "agent"}),
+    "provider_identity": ("staff", {"staff": "issuer subject linked_at", "link": "agent"}),
+    "provider_visit": (
+        "door",
+        {"secret": "state_hash browser_hash address_hash nonce verifier", "course": "page expires_at"},
+    ),
+    "sign_in_rules": ("setup", {"setting": "passwords version", "link": "local_agent"}),
+    "group_role": ("setup", {"setting": "name position", "link": "role"}),
     "sign_in_failure": ("door", {"secret": "who", "course": "failed_at"}),
     "one_time_link": ("door", {"course": "purpose expires_at", "secret": "token_hash", "link": "agent"}),
     "audit": ("audit", {"course": "at what about fields", "secret": "previous hash", "link": "agent"}),

@@ -17,7 +17,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 import db
-from db.tables import Agent, Role
+from db.tables import Agent, GroupRole, Role
 from features import access, admission, people, routing, settings
 from features.access import agent_of, may
 from layouts import _, html, swap, template
@@ -221,7 +221,9 @@ async def with_role(role: int) -> list[int]:
 
 async def uses_of(role: int) -> list[tuple[str, str]]:
     rows = await Agent.select(Agent.id, Agent.name).where(Agent.role == role).order_by(Agent.name)
-    return [(row["name"], f"/settings/people/{row['id']}") for row in rows]
+    groups = await GroupRole.select(GroupRole.name).where(GroupRole.role == role).order_by(GroupRole.name)
+    found = [(row["name"], f"/settings/people/{row['id']}") for row in rows]
+    return found + [(_("Group %(name)s") % row, "/settings/sign-in") for row in groups]
 
 
 routes = [index, blank, show, create, save, ask_deletion, destroy]

@@ -10,7 +10,7 @@ from litestar import Request, Response, delete
 from litestar.params import FromQuery
 
 import layouts
-from features import access, invites, participations, routing
+from features import access, invites, participations, routing, single_sign_on
 from features.access import Person, agent_of, signed_in
 from layouts import html, swap, template
 
@@ -41,9 +41,10 @@ async def sign_out(request: Request[Any, Any, Any], anyway: FromQuery[bool] = Fa
     refused = await hand_over(person, running, request.query_params)
     if refused:
         return await ask(person, await running_with(person, refused), 422)
+    next_page = await single_sign_on.after(person.session)
     await routing.logout(person.id)
     await access.close_session(person)
-    answer = html(headers={"HX-Redirect": "/console"})
+    answer = html(headers={"HX-Redirect": next_page})
     answer.set_cookie(access.cookie(""))
     return answer
 

@@ -39,6 +39,9 @@ DONE: dict[str, Callable[[], str]] = {
     "looked": lambda: _("looked at"),
     "searched": lambda: _("searched"),
     "exported": lambda: _("exported"),
+    "refused": lambda: _("refused"),
+    "linked": lambda: _("linked"),
+    "unlinked": lambda: _("unlinked"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),
@@ -56,6 +59,8 @@ THINGS: dict[str, Callable[[], str]] = {
     "private_attachment": lambda: _("Private attachment"),
     "log": lambda: _("Log"),
     "audit": lambda: _("Audit"),
+    "sign_in_rules": lambda: _("Signing in"),
+    "provider": lambda: _("Sign-in of the organisation"),
 }
 FIELDS: dict[str, Callable[[], str]] = {
     "name": lambda: _("Name"),
@@ -79,6 +84,10 @@ FIELDS: dict[str, Callable[[], str]] = {
     "email": lambda: _("E-mail"),
     "username": lambda: _("User name"),
     "permissions": lambda: _("Permissions"),
+    "role": lambda: _("Role"),
+    "reason": lambda: _("Reason"),
+    "groups": lambda: _("Groups"),
+    "passwords": lambda: _("Passwords"),
     "position": lambda: _("Place"),
     "shortcut": lambda: _("Shortcut"),
     "options": lambda: _("Options"),

@@ -406,7 +406,7 @@ if (console_) {
   document.addEventListener("visibilitychange", sawNew);
   addEventListener("focus", sawNew);
   addEventListener("beforeunload", (event) => {
-    if (all("#panels .chat-head:not([data-state=ended])").length) event.preventDefault();
+    if (!goingToSignIn && all("#panels .chat-head:not([data-state=ended])").length) event.preventDefault();
   });
   setInterval(tick, 1_000);
   showMuted();

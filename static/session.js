@@ -17,6 +17,10 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
   if (ctx.response.status === 401 && ctx.request.method !== "GET" && !ctx.fetch.ours) unanswered.push(ctx.sourceElement);
 });
 
+// Signing in again elsewhere: the page is left for it, and come back to.
+let goingToSignIn = false;
+document.addEventListener("click", ({ target }) => { goingToSignIn = Boolean(target.closest?.("[data-way-in]")); });
+
 function signIn() {
   const state = document.getElementById("sign-in-again");
   if (!again || !state) return;

@@ -155,6 +155,13 @@ GET    /settings/desk                              401     401      401   403   
 PUT    /settings/desk                              401     401      401   403   403        403   422
 GET    /invitation/{token:str}                     404     404      404   404   404        404   404
 POST   /invitation/{token:str}                     404     404      404   404   404        404   404
+GET    /session/oidc                               404     404      404   404   404        404   404
+GET    /session/oidc/return                        404     404      404   404   404        404   404
+GET    /session/oidc/left                          404     404      404   404   404        404   404
+GET    /session/oidc/end                           404     404      404   404   404        404   404
+GET    /settings/sign-in                           401     401      401   403   403        403   200
+PUT    /settings/sign-in                           401     401      401   403   403        403   422
+DELETE /settings/people/{agent:int}/identity       401     401      401   403   403        403   404
 POST   /session/code                               422     422      422   422   422        422   422
 POST   /session/second-factor                      422     422      422   422   422        422   422
 GET    /settings/people                            401     401      401   403   403        403   200

@@ -61,6 +61,7 @@ class Session(Table, tablename="session"):
     expires_at = Timestamptz(default=now)
     browser = Text(default="")  # which, and on what: "Firefox, Windows"
     seen_at: Timestamptz = Timestamptz(null=True, default=None)  # to some minutes
+    issuer = Text(default="")  # the provider that said who it is; "": a password of ours
 
 
 class RecoveryCode(Table, tablename="recovery_code"):
@@ -69,6 +70,48 @@ class RecoveryCode(Table, tablename="recovery_code"):
     id: Serial
     agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
     code_hash = Text(secret=True)
+
+
+class ProviderIdentity(Table, tablename="provider_identity"):
+    """Who an agent is at the provider of the organisation's own sign-in. Unique: (issuer, subject), and
+    (agent, issuer)."""
+
+    id: Serial
+    agent = ForeignKey(references=Agent, null=False, on_delete=CASCADE)
+    issuer = Text()
+    subject = Text()  # what the provider calls this person for good
+    linked_at = Timestamptz(default=now)
+
+
+class ProviderVisit(Table, tablename="provider_visit"):
+    """Somebody is at the provider to sign in there; gone as soon as they are back."""
+
+    id: Serial
+    state_hash = Text(unique=True, secret=True)
+    browser_hash = Text(secret=True)  # of the cookie of the browser that went
+    address_hash = Text(secret=True)  # keyed, so that one address does not send without end
+    nonce = Text(secret=True)
+    verifier = Text(secret=True)
+    page = Text(default="")  # that was asked for
+    expires_at = Timestamptz(default=now)
+
+
+class SignInRules(Table, tablename="sign_in_rules"):
+    """One row, from the first time that they are saved: who may sign in with a password of ours."""
+
+    id: Serial
+    passwords = Boolean(default=True)  # everybody who has one
+    local_agent = ForeignKey(references=Agent, null=True, on_delete=SET_NULL)  # or this one alone
+    version = Integer(default=1)
+
+
+class GroupRole(Table, tablename="group_role"):
+    """Whoever is in this group at the provider has this role here. The first that fits counts."""
+
+    id: Serial
+    name = Text(unique=True)
+    role = ForeignKey(references=Role, null=False, on_delete=RESTRICT)
+    position = Integer(default=0)
 
 
 class SignInFailure(Table, tablename="sign_in_failure"):

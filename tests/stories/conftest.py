@@ -54,8 +54,10 @@ NO_TRACES_OF_AXE = "document.querySelectorAll('[style=\"\"]').forEach(each => ea
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
-# What a browser calls an error although it is our answer: signed out, gone, too late, wrong, too often.
-ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of (401|404|409|422|429)")
+# What a browser calls an error although it is our answer: refused, gone, too late, wrong, too often.
+ANSWERS = re.compile(
+    r"Failed to load resource: the server responded with a status of (401|403|404|409|422|429)"
+)
 ANSWERED = re.compile(r"^htmx: htmx:sse:error: SSE reconnect failed with status 401")
 LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
@@ -116,8 +118,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 class Server:
     """`balie demo` in a process of its own, which can be killed and started again."""
 
-    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING) -> None:
+    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING, **environment: str) -> None:
         self.data = data
+        self.environment = environment
         self.now = datetime.fromisoformat(now)
         self.since = time.monotonic()
         self.port = free_port()
@@ -136,7 +139,7 @@ class Server:
         command = [sys.executable, "app.py", "demo", "--port", str(self.port), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**foreign, **own}, stdout=output, stderr=output
+                command, cwd=ROOT, env={**foreign, **own, **self.environment}, stdout=output, stderr=output
             )
         self.wait_until_up()
 
