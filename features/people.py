@@ -67,6 +67,7 @@ class Listed:
     state: str  # ready, paused, gone, signed_in, away; invited, inactive
     reason: str = ""  # why paused
     profile: str = ""  # on duty with
+    may_chat: bool = True
 
 
 # ---- what other features ask -----------------------------------------------------------------------------
@@ -110,11 +111,16 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     if errors := await problems_with(form, None):
         return html(ui.form(None, form, await choices(), errors), status_code=422)
     async with db.transaction():
-        agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
-        await put_profiles(agent, form)
-        link = await admission.invite(person.id, agent)
+        agent, link = await add(person, form)
     mailed = await passwords.send_link(agent)
     return html(ui.invited(agent, form.name.strip(), link, form.email.strip() if mailed else ""))
+
+
+async def add(person: access.Person, form: PersonForm) -> tuple[int, str]:
+    """Within a transaction. Who is new, and the link to choose a password with."""
+    agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
+    await put_profiles(agent, form)
+    return agent, await admission.invite(person.id, agent)
 
 
 @put("/settings/people/{agent:int}", guards=[may("manage_people")], status_code=200)
@@ -250,8 +256,8 @@ async def everybody() -> list[Listed]:
     """By name; who can no longer come in last."""
     rows = await db.sql(
         "SELECT agent.id, agent.username, agent.name, agent.active, agent.languages, role.name AS role,"
-        " agent.password_hash = '' AS invited, readiness.ready, readiness.reason, readiness.here,"
-        " duty.name AS duty,"
+        " role.permissions, agent.password_hash = '' AS invited,"
+        " readiness.ready, readiness.reason, readiness.here, duty.name AS duty,"
         " EXISTS (SELECT 1 FROM session WHERE session.agent = agent.id AND session.expires_at > {})"
         " AS signed_in"
         " FROM agent JOIN role ON role.id = agent.role"
@@ -280,6 +286,7 @@ def listed(row: dict[str, Any], profiles: tuple[str, ...]) -> Listed:
         state_of(row),
         row["reason"] or "",
         row["duty"] or "",
+        "chat" in json.loads(row["permissions"]),
     )
 
 

@@ -36,6 +36,7 @@ class Entry:
     title: Callable[[], str]
     icon: str
     permission: str
+    wanted: Callable[[], bool] = lambda: True  # or it stands in the menu no longer
 
 
 GROUPS: dict[str, Callable[[], str]] = {
@@ -54,10 +55,16 @@ def entry(group: str, path: str, title: Callable[[], str], icon: str, permission
         entries[group].append(Entry(path, title, icon, permission))
 
 
+def first_entry(new: Entry) -> None:
+    """Over all others, for as long as it is wanted."""
+    if new.path not in [each.path for each in entries["desk"]]:
+        entries["desk"].insert(0, new)
+
+
 def offered_to(person: Person) -> dict[str, list[Entry]]:
     """By title of the group."""
     found = {
-        GROUPS[group](): [each for each in pages if each.permission in person.permissions]
+        GROUPS[group](): [each for each in pages if each.permission in person.permissions and each.wanted()]
         for group, pages in entries.items()
     }
     return {group: pages for group, pages in found.items() if pages}

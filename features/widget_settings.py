@@ -103,12 +103,17 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     data, known = sent(await request.form()), await queues.names()
     if errors := problems_with(data, known, await names()):
         return html(ui.form(None, data, known, errors), status_code=422)
-    person = agent_of(request)
     async with db.transaction():
-        id = await settings.make(person, Widget, values(data) | {"key": new_key()})
-        await keep_subjects(id, data.subjects)
-        db.after_commit(partial(changed, id))
+        id = await add(agent_of(request), data)
     return settings.leave_for(f"/settings/widgets/{id}")
+
+
+async def add(person: Person, data: SetupForm) -> int:
+    """Within a transaction. The new widget."""
+    id = await settings.make(person, Widget, values(data) | {"key": new_key()})
+    await keep_subjects(id, data.subjects)
+    db.after_commit(partial(changed, id))
+    return id
 
 
 @put("/settings/widgets/{id:int}", guards=[may("manage_widgets")], status_code=200)
