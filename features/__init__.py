@@ -185,6 +185,8 @@ ALL: tuple[ModuleType, ...] = (
     health,
 )
 
+settings.put_in_order([module.__name__ for module in ALL])
+
 
 def each(name: str) -> list[Any]:
     wanted = [module for module in ALL if db.settings.settings.demo or module is not demo]

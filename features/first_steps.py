@@ -115,13 +115,16 @@ def is_time(*texts: str) -> bool:
 class AgentStep(Struct):
     """Who answers: whoever is asked this, or somebody new."""
 
-    who: str = "me"
+    who: str = ""
     name: str = ""
     username: str = ""
     email: str = ""
 
     async def problems(self) -> dict[str, str]:
-        return await people.problems_with(await self.person(""), None) if self.who == "other" else {}
+        """Nobody gets a permission by an answer that was not given."""
+        if self.who == "other":
+            return await people.problems_with(await self.person(""), None)
+        return {} if self.who == "me" else {"form": _("Choose one of these.")}
 
     async def person(self, profile: str) -> people.PersonForm:
         language = layouts.language.get()

@@ -15,6 +15,9 @@ from features.people import Listed
 from layouts import _
 
 
+MOST_NAMES = 5
+
+
 @dataclass(frozen=True)
 class Standing:
     """Green, or what comes first on the way there."""
@@ -62,14 +65,13 @@ def of_people(person: Person, able: list[Listed]) -> Standing:
     url = f"{environment.url}/console"
     if coming := [each for each in able if each.state != "invited"]:
         words = _("Nobody is available yet. Ask %(names)s to sign in at %(url)s and to choose “Available”.")
-        return Standing(False, words % {"names": named(coming, _("or")), "url": url})
-    words = _("Invited, but without a password yet: %(names)s. The link that you passed on makes one.")
+        return Standing(False, words % {"names": named(coming), "url": url})
+    words = _("%(names)s: invited, but without a password yet. The link that you were given makes one.")
     return Standing(False, words % {"names": named(able)})
 
 
-def named(found: list[Listed], _or: str = "") -> str:
-    names = [each.name for each in found[:5]]
-    return layouts.all_of(names) if not _or else f" {_or} ".join(names)
+def named(found: list[Listed]) -> str:
+    return layouts.all_of(each.name for each in found[:MOST_NAMES])
 
 
 async def answerers(queue: int | None = None) -> list[Listed]:

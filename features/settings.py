@@ -7,7 +7,7 @@ A feature says with `entry` that it has a page; the page itself stands in the fe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,10 @@ from layouts import _, env, html, swap, template
 # ---- the pages -------------------------------------------------------------------------------------------
 
 
+def always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Entry:
     """A page in the side navigation."""
@@ -36,7 +40,7 @@ class Entry:
     title: Callable[[], str]
     icon: str
     permission: str
-    wanted: Callable[[], bool] = lambda: True  # or it stands in the menu no longer
+    wanted: Callable[[], bool] = always  # or it stands in the menu no longer
 
 
 GROUPS: dict[str, Callable[[], str]] = {
@@ -59,6 +63,12 @@ def first_entry(new: Entry) -> None:
     """Over all others, for as long as it is wanted."""
     if new.path not in [each.path for each in entries["desk"]]:
         entries["desk"].insert(0, new)
+
+
+def put_in_order(modules: Sequence[str]) -> None:
+    """Of these names, as `features` has them: otherwise the entries stand as Python happened to import."""
+    for pages in entries.values():
+        pages.sort(key=lambda each: (each.wanted is always, modules.index(each.title.__module__)))
 
 
 def offered_to(person: Person) -> dict[str, list[Entry]]:

@@ -123,7 +123,7 @@ async def inside(person: Person, step: Step) -> str:
     if step.name == "hours":
         return ui.hours(await HoursStep.blank())
     if step.name == "agent":
-        return ui.agent(AgentStep(), mail.is_on(), await Queue.exists())
+        return ui.agent(AgentStep("me"), mail.is_on(), await Queue.exists())
     return ui.widget(WidgetStep.blank())
 
 
@@ -419,7 +419,7 @@ ui = template("""
 {% macro first_the_queue() %}
 <div class="stack" id="start">
   <p>{{ _("This step needs a queue.") }}</p>
-  <div class="actions">{{ button(_("Make a queue first."), "primary", attrs={"href": "/settings/start?step=1"}) }}</div>
+  <div class="actions">{{ button(_("Make a queue first"), "primary", attrs={"href": "/settings/start?step=1"}) }}</div>
 </div>
 {% endmacro %}
 

@@ -33,9 +33,9 @@ ui = template("""
 </header>
 <main class="trial-page stack" id="main">
   <a class="settings-back" href="/settings/widgets/{{ widget.id }}">{{ icon("arrow-left") }}<span translate="no">{{ widget.name }}</span></a>
-  <h1 class="display">{{ _("So it stands on your site") }}</h1>
+  <h1 class="display">{{ _("This is how it looks on your site") }}</h1>
   <p>{{ _("The button is at the bottom of this page. Press it, and ask something, as a visitor would: whoever is available gets the question.") }}</p>
-  <p class="soft">{{ _("Only who manages widgets sees this page; the chat is a real one, and comes into the log.") }}</p>
+  <p class="soft">{{ _("Only people who manage widgets see this page. The chat is a real one: it is kept in the log.") }}</p>
   <div class="trial-lines" aria-hidden="true"><span></span><span></span><span></span><span></span></div>
 </main>
 <script async src="/embed.js" data-widget="{{ widget.key }}"></script>
