@@ -240,7 +240,7 @@ async def state(request: Request[Any, Any, Any]) -> Response[str]:
     if found is None:
         raise NotFoundException
     return html(
-        ui.state(await state_of(agent_of(request), found)), swap("#steps", ui.steps(await steps(), 5))
+        ui.state(found, await state_of(agent_of(request), found)), swap("#steps", ui.steps(await steps(), 5))
     )
 
 
@@ -286,7 +286,7 @@ ui = template("""
   {{ inner }}
 </section>
 {% if guided() %}
-<p class="start-foot">{{ button(_("Put these steps away"), "quiet", "x", attrs={"hx-delete": "/settings/start", "hx-swap": "none"}) }} <span class="soft small">{{ _("Everything they set is also in the menu.") }}</span></p>
+<div class="start-foot">{{ button(_("Put these steps away"), "quiet", "x", attrs={"hx-delete": "/settings/start", "hx-swap": "none"}) }}<p class="soft small">{{ _("Everything they set is also in the menu.") }}</p></div>
 {% endif %}
 {% endcall %}
 {% endmacro %}
@@ -436,23 +436,22 @@ ui = template("""
 
 {% macro site(widget, url, standing) %}
 <div class="stack" id="start">
-  {{ state(standing) }}
-  <div class="actions">{{ button(_("See it work"), "primary", "external-link", attrs={"href": "/settings/widgets/" ~ widget.id ~ "/trial", "target": "_blank", "rel": "noopener"}) }}</div>
+  {{ state(widget, standing) }}
   {{ widgets.snippet(widget, url) }}
   {% if not widget.origins %}{{ notice("warning", _("No site may show the button yet. Add yours to the widget before you paste the line.")) }}
   <div class="actions">{{ button(_("Add site"), "secondary", "plus", attrs={"href": "/settings/widgets/" ~ widget.id}) }}</div>{% endif %}
 </div>
 {% endmacro %}
 
-{% macro state(standing) %}
+{% macro state(widget, standing) %}
 <div id="state" class="start-state {{ "green" if standing.green else "blue" }}" role="status" hx-get="/settings/start/state" hx-trigger="every 3s" hx-swap="outerMorph">
   <p class="start-light">{{ icon("message-square-text") }}<span>{{ _("The button is green") if standing.green else _("The button is blue") }}</span></p>
   <p>{{ standing.words }}</p>
-  {% if standing.green and guided() %}
-  <div class="actions">{{ button(_("Finish"), "primary", "check", attrs={"hx-delete": "/settings/start", "hx-swap": "none"}) }}</div>
-  {% elif standing.path %}
-  <div class="actions">{{ button(standing.label, "secondary", "external-link" if standing.elsewhere else "pencil", attrs={"href": standing.path, "target": "_blank" if standing.elsewhere else none, "rel": "noopener" if standing.elsewhere else none}) }}</div>
-  {% endif %}
+  <div class="actions">
+    {% if standing.green and guided() %}{{ button(_("Finish"), "primary", "check", attrs={"hx-delete": "/settings/start", "hx-swap": "none"}) }}
+    {% elif standing.path %}{{ button(standing.label, "primary", "external-link" if standing.elsewhere else "pencil", attrs={"href": standing.path, "target": "_blank" if standing.elsewhere else none, "rel": "noopener" if standing.elsewhere else none}) }}{% endif %}
+    {{ button(_("See it work"), "secondary", "external-link", attrs={"href": "/settings/widgets/" ~ widget.id ~ "/trial", "target": "_blank", "rel": "noopener"}) }}
+  </div>
 </div>
 {% endmacro %}
 """)  # noqa: E501

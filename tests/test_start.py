@@ -12,6 +12,7 @@ from features import desk as the_desk
 from features.first_admin import first_admin_link
 from tests.conftest import Desk as Running
 from tests.people import AgentClient
+from tests.scenes import sign_in_admin
 
 LONG = "een-lang-wachtwoord"
 QUEUE = {"desk": "Stad Ergens", "language": "fr", "name": "Onthaal"}
@@ -75,7 +76,7 @@ async def test_five_steps_lead_to_a_green_button(admin: AgentClient) -> None:
     assert queue == {"name": "Onthaal", "green": False}
     hours = await OpeningHours.select(OpeningHours.weekday, OpeningHours.opens_minute)
     assert [(row["weekday"], row["opens_minute"]) for row in hours] == [(day, 540) for day in range(5)]
-    assert len(await Holiday.select()) == 10
+    assert {"Christmas Day", "National Day"} < {row["name"] for row in await Holiday.select()}
     assert (await Desk.select(Desk.name, Desk.language)) == [{"name": "Stad Ergens", "language": "fr"}]
     (widget,) = await Widget.select(Widget.origins, Widget.language, Widget.form)
     assert widget["origins"] == '["https://stad.example"]'
@@ -89,7 +90,7 @@ async def test_five_steps_lead_to_a_green_button(admin: AgentClient) -> None:
     snippet = shown.css_first("#snippet").text()
     assert re.search(r'<script async src="http[^"]+/embed.js" data-widget="[a-z0-9]{10}"></script>', snippet)
 
-    await admin.get("/console")
+    await admin.open()
     await admin.choose_profile("Onthaal")
     async with admin.stream():
         assert "nog niet beschikbaar" in (await admin.get("/settings/start/state")).text
@@ -238,13 +239,13 @@ async def test_the_steps_are_in_the_menu_until_they_are_put_away(admin: AgentCli
 
 
 async def test_the_example_desk_needs_no_first_steps(desk: Running) -> None:
-    admin = await desk.agent("admin")
+    admin = await sign_in_admin(desk)
     assert (await admin.get("/settings", follow_redirects=False)).headers["location"] == "/settings/queues"
-    assert not admin.screen.css('a[href="/settings/start"]')
+    assert "/settings/start" not in (await admin.get("/settings/queues")).text
 
 
 async def test_the_trial_page_carries_the_button(desk: Running) -> None:
-    admin = await desk.agent("admin")
+    admin = await sign_in_admin(desk)
     (row,) = await Widget.select(Widget.id, Widget.key).order_by(Widget.id).limit(1)
     shown = LexborHTMLParser((await admin.get(f"/settings/widgets/{row['id']}/trial")).text)
     assert shown.css_first("script[data-widget]").attributes["data-widget"] == row["key"]
