@@ -14,7 +14,6 @@ from features.access import Person
 from features.people import Listed
 from layouts import _
 
-
 MOST_NAMES = 5
 
 

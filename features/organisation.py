@@ -108,7 +108,7 @@ def problems_with(form: DeskForm) -> dict[str, str]:
 
 
 def tidy(text: str) -> str:
-    return " ".join(text.split())
+    return settings.one_line(text)
 
 
 async def desk_id() -> int:

@@ -211,7 +211,7 @@ async def form_of(agent: int) -> PersonForm:
 def values(form: PersonForm) -> dict[str, Any]:
     return {
         "username": form.username.strip().lower(),
-        "name": " ".join(form.name.split()),
+        "name": settings.one_line(form.name),
         "email": form.email.strip(),
         "role": int(form.role),
         "language": form.language,

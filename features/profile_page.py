@@ -151,7 +151,7 @@ async def form_of(profile: int) -> ProfileForm:
 
 
 def values(form: ProfileForm) -> dict[str, Any]:
-    return {"name": " ".join(form.name.split()), "places": int(form.places)}
+    return {"name": settings.one_line(form.name), "places": int(form.places)}
 
 
 def served(form: ProfileForm) -> dict[str, int]:
@@ -183,7 +183,7 @@ async def on_duty(profile: int) -> list[int]:
 
 async def problems_with(form: ProfileForm, profile: int | None) -> dict[str, str]:
     errors = {}
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     rows = await Profile.select(Profile.id, Profile.name)
     if not name:
         errors["name"] = _("Give it a name.")

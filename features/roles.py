@@ -176,7 +176,7 @@ async def form_of(role: int) -> RoleForm:
 
 async def values(form: RoleForm, role: int | None) -> dict[str, Any]:
     """A role that a desk begins with keeps its name in all languages, until it gets another."""
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     before = await Role.select(Role.name).where(Role.id == role).first() if role else None
     if before and people.role_title(before["name"]) == name:
         name = before["name"]
@@ -185,7 +185,7 @@ async def values(form: RoleForm, role: int | None) -> dict[str, Any]:
 
 
 async def problems_with(form: RoleForm, role: int | None) -> dict[str, str]:
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     rows = await Role.select(Role.id, Role.name)
     others = {
         each.lower()

@@ -176,7 +176,7 @@ def version(text: str) -> int:
 
 def one_line(text: str) -> str:
     """Of what is typed in a field of one line; a no-break space stays what it is."""
-    return re.sub(r"[ \t\r\n]+", " ", text).strip()
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def id_of(name: str, known: Mapping[int, str]) -> str:

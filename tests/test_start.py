@@ -1,7 +1,6 @@
 """The first steps of a new desk, over HTTP: from nothing to a green button."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -20,7 +19,7 @@ HOURS = {"how": "weekdays", "opens": "09:00", "closes": "17:00", "time_zone": "E
 
 
 @pytest.fixture
-async def admin(empty_desk: Running) -> AsyncIterator[AgentClient]:
+async def admin(empty_desk: Running) -> AgentClient:
     """Just made by the link that works once."""
     await example_desk.empty("Balie")
     await the_desk.load()
@@ -32,7 +31,7 @@ async def admin(empty_desk: Running) -> AsyncIterator[AgentClient]:
     await mia.get("/settings/start")
     csrf = await page(mia)
     mia.client.headers["X-CSRF-Token"] = csrf.css_first("#csrf").attributes["content"] or ""
-    yield mia
+    return mia
 
 
 async def page(who: AgentClient, step: str = "") -> LexborHTMLParser:
@@ -125,7 +124,8 @@ async def test_a_colleague_is_invited_by_a_link(admin: AgentClient, empty_desk: 
         "POST", "/settings/start/agent", {"who": "other", "name": "Dirk", "username": "dirk"}
     )
     link = LexborHTMLParser(answer.text).css_first("#link-address").attributes["value"]
-    assert link and (await empty_desk.nobody().get(link)).is_success
+    assert link
+    assert (await empty_desk.nobody().get(link)).is_success
     assert done(await page(admin)) == [1, 2, 3]
     await walk_widget(admin)
     state = (await admin.get("/settings/start/state")).text
@@ -147,7 +147,8 @@ async def test_whoever_answers_keeps_what_the_role_may_and_may_chat(admin: Agent
     await admin.must("POST", "/settings/start/agent", {"who": "me"})
     (row,) = await Agent.select(Agent.role.name, Agent.role.permissions)
     assert row["role.name"] == "Beheerder en medewerker"
-    assert '"chat"' in row["role.permissions"] and '"manage_people"' in row["role.permissions"]
+    assert '"chat"' in row["role.permissions"]
+    assert '"manage_people"' in row["role.permissions"]
     await admin.must("POST", "/settings/start/agent", {"who": "me"})
     assert await Role.count() == 4
     assert await Profile.count() == 1
@@ -193,7 +194,8 @@ async def test_a_site_that_is_none_is_refused(admin: AgentClient) -> None:
     answer = await admin.post("/settings/start/widget", form)
     assert answer.status_code == 422
     shown = LexborHTMLParser(answer.text)
-    assert shown.css_first("#origin-1-error") and not shown.css_first("#origin-0-error")
+    assert shown.css_first("#origin-1-error")
+    assert not shown.css_first("#origin-0-error")
     assert shown.css_first("#origin-1").attributes["value"] == "stad.example/contact"
 
 
@@ -202,7 +204,8 @@ async def test_two_admins_do_not_take_the_same_step(admin: AgentClient) -> None:
     await admin.must("POST", "/settings/start/queue", QUEUE | first)
     again = await admin.post("/settings/start/queue", QUEUE | first | {"name": "Balie"})
     assert again.status_code == 409
-    assert "intussen gedaan" in again.text and "Onthaal" in again.text
+    assert "intussen gedaan" in again.text
+    assert "Onthaal" in again.text
     hours = HOURS | hidden(await page(admin))
     await Desk.update({Desk.version: 9}, force=True)
     answer = await admin.send("PUT", "/settings/start/hours", hours | {"opens": "08:15"})
