@@ -388,7 +388,7 @@ ui = template("""
   <legend>{{ label }}</legend>
   {% for value, words in options %}
   <div class="check"><input type="checkbox" id="{{ name }}-{{ value }}" name="{{ name }}" value="{{ value }}"{% if value|string in chosen %} checked{% endif %}><label for="{{ name }}-{{ value }}"{% if name == "profiles" %} translate="no"{% endif %}>{{ words }}</label></div>
-  {% else %}<p>{{ none_yet }}</p>{% endfor %}
+  {% else %}<p>{{ none_yet }}{% if name == "profiles" %} <a href="/settings/profiles/new">{{ _("Add profile") }}</a>{% endif %}</p>{% endfor %}
   {{ remarks(name, name, hint, errors) }}
 </fieldset>
 {% endmacro %}

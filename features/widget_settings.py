@@ -447,10 +447,11 @@ ui = template("""
     <legend class="title">{{ _("Subjects") }}</legend>
     <p class="hint">{{ _("A subject says in which queue a conversation waits. Without the question for a subject, the first one counts whose queue is open.") }}</p>
     {{ remarks("subjects", "subjects", "", errors) }}
+    {% if queues %}
     <div class="stack rows" id="subjects">{% for row in data.subjects %}{{ subject(loop.index0, row, queues, errors) }}{% endfor %}</div>
     <template id="subjects-row">{{ subject("new", empty_row, queues, {}) }}</template>
-    {% if queues %}<div class="actions">{{ button(_("Add subject"), "secondary", "plus", attrs={"data-add-row": "subjects"}) }}</div>
-    {% else %}<p><a href="/settings/queues/new">{{ _("Make a queue first.") }}</a></p>{% endif %}
+    <div class="actions">{{ button(_("Add subject"), "secondary", "plus", attrs={"data-add-row": "subjects"}) }}</div>
+    {% else %}<p>{{ _("There is no queue yet.") }} <a href="/settings/queues/new">{{ _("Add queue") }}</a></p>{% endif %}
   </fieldset>
   <fieldset class="stack">
     <legend class="title">{{ _("Asked before the chat") }}</legend>
