@@ -1,4 +1,4 @@
-"""All that the example desk contains can be made by hand, from nothing, by the forms of the settings pages."""
+"""All that the example desk contains can be made by hand, from nothing, with the settings pages."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from tests.people import PASSWORD, AgentClient, Person
 NOT_MADE = {"step", "session", "audit", "turn", "one_time_link", "presence", "readiness", "sign_in_failure"}
 # Chosen by the desk itself; or counts, and says nothing of what there is.
 OWN = {"id", "version", "key", "green", "turned", "position"}
-NAMES = {Agent: "username"}
+NAMES: dict[type[Table], str] = {Agent: "username"}
 
 Contents = dict[str, list[str]]
 
@@ -182,7 +182,7 @@ async def make_queues_and_hours(hand: Hand) -> None:
     queues = await ids(Queue)
     always = {"always": "yes", "keeps_holidays": None}
     await hand.fill(f"/settings/hours/{queues['Algemeen']}", always)
-    week = {"always": "no"}
+    week: dict[str, Any] = {"always": "no"}
     for day in example_desk.WEEKDAYS:
         week |= {f"opens-{day}": ["09:00", "13:00"], f"closes-{day}": ["12:00", "17:00"]}
     await hand.fill(f"/settings/hours/{queues['Vergunningen']}", week)
@@ -209,8 +209,11 @@ async def make_people(hand: Hand, desk: Running) -> None:
             "profiles": [profiles[each] for each in theirs],
         }
         told = await hand.fill("/settings/people/new", given)
-        link = told.css_first("#link-address").attributes["value"] or ""
-        await Hand(desk.nobody()).fill(link, {"password": f"{PASSWORD}-lang"}, "form")
+        link = told.css_first("#link-address")
+        assert link is not None
+        await Hand(desk.nobody()).fill(
+            link.attributes["value"] or "", {"password": f"{PASSWORD}-lang"}, "form"
+        )
 
 
 async def make_widgets(hand: Hand) -> None:
@@ -224,7 +227,7 @@ async def make_widgets(hand: Hand) -> None:
         for code in example_desk.PRIVACY_TEXT:
             rows[f"label_{code}"] = [example_desk.LABELS[each][code] for each in served]
         await hand.fill("/settings/widgets/new", {"name": name, "asked": asked, **rows})
-        texts = {}
+        texts: dict[str, str] = {}
         for code, notice in example_desk.PRIVACY.items():
             texts |= {f"privacy_{code}": notice["text"], f"address_{code}": notice["url"]}
             texts[f"card_{code}"] = example_desk.INFO_CARD[code]

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from db import example_desk
 from db.tables import Agent, Desk, Holiday, OpeningHours, Profile, Queue, Role, Subject, Widget
@@ -30,12 +30,18 @@ async def admin(empty_desk: Running) -> AgentClient:
     assert made.headers["HX-Redirect"] == "/settings"
     await mia.get("/settings/start")
     csrf = await page(mia)
-    mia.client.headers["X-CSRF-Token"] = csrf.css_first("#csrf").attributes["content"] or ""
+    mia.client.headers["X-CSRF-Token"] = one(csrf, "#csrf").attributes["content"] or ""
     return mia
 
 
 async def page(who: AgentClient, step: str = "") -> LexborHTMLParser:
     return LexborHTMLParser((await who.must("GET", f"/settings/start?step={step}")).text)
+
+
+def one(shown: LexborHTMLParser, selector: str) -> LexborNode:
+    found = shown.css_first(selector)
+    assert found is not None, selector
+    return found
 
 
 def hidden(shown: LexborHTMLParser) -> dict[str, str]:
@@ -45,7 +51,11 @@ def hidden(shown: LexborHTMLParser) -> dict[str, str]:
 
 
 def done(shown: LexborHTMLParser) -> list[int]:
-    return [at for at, each in enumerate(shown.css(".start-step"), 1) if "done" in each.attributes["class"]]
+    return [
+        at
+        for at, each in enumerate(shown.css(".start-step"), 1)
+        if "done" in (each.attributes["class"] or "")
+    ]
 
 
 async def walk(mia: AgentClient, upto: int) -> None:
@@ -64,8 +74,8 @@ async def test_a_new_admin_lands_on_the_first_step(admin: AgentClient) -> None:
     answer = await admin.get("/settings", follow_redirects=False)
     assert answer.headers["location"] == "/settings/start"
     shown = await page(admin)
-    assert "Stap 1 van 5" in shown.css_first("#step-title").text()
-    assert shown.css_first("#name").attributes["value"] == "Algemeen"
+    assert "Stap 1 van 5" in one(shown, "#step-title").text()
+    assert one(shown, "#name").attributes["value"] == "Algemeen"
     assert done(shown) == []
 
 
@@ -84,9 +94,9 @@ async def test_five_steps_lead_to_a_green_button(admin: AgentClient) -> None:
 
     shown = await page(admin)
     assert done(shown) == [1, 2, 3, 4]
-    assert "De knop is blauw" in shown.css_first("#state").text()
-    assert "Open de console" in shown.css_first("#state").text()
-    snippet = shown.css_first("#snippet").text()
+    assert "De knop is blauw" in one(shown, "#state").text()
+    assert "Open de console" in one(shown, "#state").text()
+    snippet = one(shown, "#snippet").text()
     assert re.search(r'<script async src="http[^"]+/embed.js" data-widget="[a-z0-9]{10}"></script>', snippet)
 
     await admin.open()
@@ -103,8 +113,8 @@ async def test_what_is_lacking_for_green_is_said(admin: AgentClient, clock: obje
     await walk(admin, 4)
     await OpeningHours.update({OpeningHours.weekday: 6}, force=True)
     state = LexborHTMLParser((await admin.get("/settings/start/state")).text)
-    assert "Gesloten: geen openingsuren op deze dag" in state.css_first("#state").text()
-    assert (state.css_first("#state a").attributes["href"] or "").startswith("/settings/hours/")
+    assert "Gesloten: geen openingsuren op deze dag" in one(state, "#state").text()
+    assert (one(state, "#state a").attributes["href"] or "").startswith("/settings/hours/")
     await OpeningHours.update({OpeningHours.weekday: 2}, force=True)
     await Profile.delete(force=True)
     assert "Nog niemand kan antwoorden" in (await admin.get("/settings/start/state")).text
@@ -117,13 +127,13 @@ async def test_a_colleague_is_invited_by_a_link(admin: AgentClient, empty_desk: 
     wrong = await admin.post("/settings/start/agent", {"who": "other", "name": "Dirk", "username": "d!"})
     assert wrong.status_code == 422
     form = LexborHTMLParser(wrong.text)
-    assert form.css_first("#username").attributes["value"] == "d!"
+    assert one(form, "#username").attributes["value"] == "d!"
     assert form.css_first("#username-error")
-    assert form.css_first("[value=other]").attributes.keys() >= {"checked"}
+    assert one(form, "[value=other]").attributes.keys() >= {"checked"}
     answer = await admin.must(
         "POST", "/settings/start/agent", {"who": "other", "name": "Dirk", "username": "dirk"}
     )
-    link = LexborHTMLParser(answer.text).css_first("#link-address").attributes["value"]
+    link = one(LexborHTMLParser(answer.text), "#link-address").attributes["value"]
     assert link
     assert (await empty_desk.nobody().get(link)).is_success
     assert done(await page(admin)) == [1, 2, 3]
@@ -170,7 +180,7 @@ async def test_what_is_wrong_is_said_in_its_place_and_kept(
     shown = LexborHTMLParser(answer.text)
     assert shown.css_first(field)
     if "desk" not in form:
-        assert shown.css_first("#desk").attributes["value"] == "Stad Ergens"
+        assert one(shown, "#desk").attributes["value"] == "Stad Ergens"
     assert await Queue.count() == 0
 
 
@@ -196,7 +206,7 @@ async def test_a_site_that_is_none_is_refused(admin: AgentClient) -> None:
     shown = LexborHTMLParser(answer.text)
     assert shown.css_first("#origin-1-error")
     assert not shown.css_first("#origin-0-error")
-    assert shown.css_first("#origin-1").attributes["value"] == "stad.example/contact"
+    assert one(shown, "#origin-1").attributes["value"] == "stad.example/contact"
 
 
 async def test_two_admins_do_not_take_the_same_step(admin: AgentClient) -> None:
@@ -211,7 +221,7 @@ async def test_two_admins_do_not_take_the_same_step(admin: AgentClient) -> None:
     answer = await admin.send("PUT", "/settings/start/hours", hours | {"opens": "08:15"})
     assert answer.status_code == 409
     kept = LexborHTMLParser(answer.text)
-    assert kept.css_first("#opens").attributes["value"] == "08:15"
+    assert one(kept, "#opens").attributes["value"] == "08:15"
     await admin.must("PUT", "/settings/start/hours", hours | hidden(kept))
     assert (await admin.send("PUT", "/settings/start/hours", hours)).status_code == 409
     await walk_widget(admin)
@@ -223,10 +233,10 @@ async def test_what_is_done_elsewhere_counts_and_a_step_can_be_skipped(admin: Ag
     await admin.must("POST", "/settings/queues", {"name": "Elders"})
     shown = await page(admin)
     assert done(shown) == [1]
-    assert "Stap 2 van 5" in shown.css_first("#step-title").text()
-    assert "Stap 4 van 5" in (await page(admin, "4")).css_first("#step-title").text()
-    assert "Elders" in (await page(admin, "1")).css_first("#start").text()
-    assert (await page(admin, "5")).css_first("#start a").attributes["href"] == "/settings/start?step=4"
+    assert "Stap 2 van 5" in one(shown, "#step-title").text()
+    assert "Stap 4 van 5" in one((await page(admin, "4")), "#step-title").text()
+    assert "Elders" in one((await page(admin, "1")), "#start").text()
+    assert one((await page(admin, "5")), "#start a").attributes["href"] == "/settings/start?step=4"
 
 
 async def test_the_steps_are_in_the_menu_until_they_are_put_away(admin: AgentClient) -> None:
@@ -251,4 +261,4 @@ async def test_the_trial_page_carries_the_button(desk: Running) -> None:
     admin = await sign_in_admin(desk)
     (row,) = await Widget.select(Widget.id, Widget.key).order_by(Widget.id).limit(1)
     shown = LexborHTMLParser((await admin.get(f"/settings/widgets/{row['id']}/trial")).text)
-    assert shown.css_first("script[data-widget]").attributes["data-widget"] == row["key"]
+    assert one(shown, "script[data-widget]").attributes["data-widget"] == row["key"]

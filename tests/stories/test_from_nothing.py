@@ -4,6 +4,7 @@ Nothing but pages: what one reads on the terminal, on the screen and in the tran
 """
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +17,7 @@ QUESTION = "Hoe laat gaat het zwembad open?"
 ANSWER = "Om negen uur."
 
 
-def first_admin(browsers: Browsers, name: str, **options: object) -> Page:
+def first_admin(browsers: Browsers, name: str, **options: Any) -> Page:
     """By the link on the terminal, which works once."""
     found = re.search(r"http://\S+/first-admin/\S+", browsers.server.log)
     assert found, browsers.server.log
