@@ -56,7 +56,7 @@ def of_people(person: Person, able: list[Listed]) -> Standing:
         return Standing(False, _("%(names)s: signed in, but not available yet.") % {"names": named(here)})
     if not able:
         words = _("Nobody can answer yet: no agent has a profile with this queue.")
-        return Standing(False, words, "/settings/people", _("Agents"))
+        return Standing(False, words, "/settings/start?step=3", _("Who answers?"))
     if person.id in [each.id for each in able]:
         return Standing(
             False, _("Nobody is available yet. Open the console, and choose “Available”."), *console

@@ -199,7 +199,8 @@ async def add_agent(request: Request[Any, Any, Any], data: Form[AgentStep]) -> R
     if agent == person.id:
         return settings.leave_for("/settings/start?step=4")
     mailed = data.email.strip() if await passwords.send_link(agent) else ""
-    return html(ui.invited(link, mailed, data.name.strip()))
+    drawn = ui.invited(link, mailed, data.name.strip())
+    return html(drawn, swap("#steps", ui.steps(await steps(), 3)))
 
 
 @post("/settings/start/widget", guards=[may("manage_widgets")], status_code=200)

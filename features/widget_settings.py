@@ -400,6 +400,7 @@ ui = template("""
 {% macro edit_page(person, widget, data, queues, url) %}
 {% call frame(person, widget, "", _("Where the button stands, what visitors can choose, and what they are asked first.")) %}
 {{ snippet(widget, url) }}
+<div class="actions">{{ button(_("See it work"), "secondary", "external-link", attrs={"href": "/settings/widgets/" ~ widget.id ~ "/trial", "target": "_blank", "rel": "noopener"}) }}</div>
 {{ form(widget.id, data, queues) }}
 <section class="stack danger-zone">
   <h2 class="title">{{ _("Delete") }}</h2>
