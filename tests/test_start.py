@@ -10,7 +10,7 @@ from db.tables import Agent, Desk, Holiday, OpeningHours, Profile, Queue, Role, 
 from features import desk as the_desk
 from features.first_admin import first_admin_link
 from tests.conftest import Desk as Running
-from tests.people import AgentClient
+from tests.people import PASSWORD, AgentClient
 from tests.scenes import sign_in_admin
 
 LONG = "een-lang-wachtwoord"
@@ -262,3 +262,21 @@ async def test_the_trial_page_carries_the_button(desk: Running) -> None:
     (row,) = await Widget.select(Widget.id, Widget.key).order_by(Widget.id).limit(1)
     shown = LexborHTMLParser((await admin.get(f"/settings/widgets/{row['id']}/trial")).text)
     assert one(shown, "script[data-widget]").attributes["data-widget"] == row["key"]
+
+
+async def test_a_role_that_may_not_do_a_step_is_told(desk: Running) -> None:
+    await Role.update({Role.permissions: '["manage_desk"]'}).where(Role.name == "supervisor")
+    eva = await sign_in_as(desk, "eva")
+    shown = await page(eva, "3")
+    assert "Met uw rol kunt u deze stap niet doen" in shown.text()
+    assert not shown.css_first("form#start")
+    assert (await eva.post("/settings/start/agent", {"who": "me"})).status_code == 403
+    assert (await eva.post("/settings/start/widget", {"name": "X"})).status_code == 403
+
+
+async def sign_in_as(desk: Running, username: str) -> AgentClient:
+    eva = desk._come(AgentClient(desk.url, username))
+    await eva.post("/session", {"username": username, "password": PASSWORD})
+    shown = LexborHTMLParser((await eva.get("/settings/start")).text)
+    eva.client.headers["X-CSRF-Token"] = one(shown, "#csrf").attributes["content"] or ""
+    return eva
