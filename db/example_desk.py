@@ -236,7 +236,7 @@ async def load(password: str | None = None) -> dict[str, str] | None:
         await db.lock("first start")
         if await Desk.exists():
             return None
-        await new_desk("Gemeente Voorbeeld")
+        await new_desk("Gemeente Voorbeeld", guided=False)
         queues = await new_queues()
         await new_people(hashes, await new_roles(), await new_profiles(queues))
         await new_widgets(queues)
@@ -259,8 +259,8 @@ def new_password() -> str:
     return f"{''.join(syllables[:3])}-{''.join(syllables[3:])}-{secrets.randbelow(10_000):04}"
 
 
-async def new_desk(name: str, language: str = "nl") -> None:
-    await Desk(name=name, language=language, secret=secrets.token_hex(32)).save()
+async def new_desk(name: str, language: str = "nl", guided: bool = True) -> None:
+    await Desk(name=name, language=language, secret=secrets.token_hex(32), guided=guided).save()
 
 
 async def new_queues() -> dict[str, int]:

@@ -14,6 +14,7 @@ class Facts:
     time_zone: ZoneInfo
     language: str
     secret: bytes
+    guided: bool = False  # the first steps are still in the menu
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -21,9 +22,10 @@ facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
 
 async def load() -> Facts:
     global facts
-    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret).first()
+    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret, Desk.guided).first()
     if row:
-        facts = Facts(row["name"], ZoneInfo(row["time_zone"]), row["language"], row["secret"].encode())
+        zone, secret = ZoneInfo(row["time_zone"]), row["secret"].encode()
+        facts = Facts(row["name"], zone, row["language"], secret, row["guided"])
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts
 

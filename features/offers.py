@@ -23,7 +23,7 @@ from markupsafe import Markup
 import db
 from db.clock import now
 from db.tables import Chat, Message, Offer, SavedOffer
-from features import messages, visit, withdrawal
+from features import messages, settings, visit, withdrawal
 from features.access import Caller, Person, agent_of, may, visitor, visitor_of
 from features.messages import ChatIsOver, Line, Refused
 from features.participations import mark_read, taking_part
@@ -154,8 +154,8 @@ async def draw(offered: Offered) -> int:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks; and what nobody would see is empty."""
-    line = " ".join(messages.cleaned(text).split())
+    """Without line breaks, but with the no-break spaces of French; and what nobody would see is empty."""
+    line = settings.one_line(messages.cleaned(text))
     return line if any(unicodedata.category(each)[0] not in "CZ" for each in line) else ""
 
 

@@ -188,7 +188,7 @@ async def ask_closing(queue: FromQuery[str] = "") -> Response[str]:
 async def close(request: Request[Any, Any, Any]) -> Response[str]:
     sent = await request.form()
     form = ClosingForm(str(sent.get("queue", "")), str(sent.get("how", "")), str(sent.get("until", "")))
-    form.words = {code: " ".join(str(sent.get(f"words-{code}", "")).split()) for code in LANGUAGES}
+    form.words = {code: settings.one_line(str(sent.get(f"words-{code}", ""))) for code in LANGUAGES}
     name = await named(form.queue)
     if errors := problems_with(form):
         drawn = ui.closing(form, name, in_languages(), errors)

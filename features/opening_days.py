@@ -213,7 +213,7 @@ async def destroy(request: Request[Any, Any, Any], day: FromPath[int]) -> Respon
 
 def as_sent(form: Any) -> DayForm:
     said = {name: str(form.get(name, "")).strip() for name in ("first", "last", "queue", "open", "version")}
-    name = " ".join(str(form.get("name", "")).split())
+    name = settings.one_line(str(form.get("name", "")))
     return DayForm(name=name, rows=rows_in(form, "day"), **said)
 
 

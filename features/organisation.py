@@ -19,7 +19,7 @@ import layouts
 from db.clock import now
 from db.tables import Desk
 from features import desk, live, settings
-from features.access import agent_of, may
+from features.access import Person, agent_of, may
 from layouts import LANGUAGES, Form, _, html, template
 
 NAME_LENGTH = 60
@@ -50,18 +50,35 @@ async def show(request: Request[Any, Any, Any]) -> Response[str]:
 async def save(request: Request[Any, Any, Any], data: Form[DeskForm]) -> Response[str]:
     if errors := problems_with(data):
         return html(ui.form(data, zones(), languages(), now(), errors), status_code=422)
-    id = await desk_id()
-    values = {"name": tidy(data.name), "time_zone": data.time_zone, "language": data.language}
     try:
         async with db.transaction():
-            await settings.change(agent_of(request), Desk, id, settings.version(data.version), values)
+            await change(agent_of(request), data)
     except settings.Outdated:
         data.version = (await form_now()).version
-        errors = {"form": await settings.outdated(Desk, id)}
+        errors = {"form": await settings.outdated(Desk, await desk_id())}
         return html(ui.form(data, zones(), languages(), now(), errors), status_code=409)
+    await tell()
+    return html(ui.form(await form_now(), zones(), languages(), now()), settings.saved())
+
+
+async def change(person: Person, data: DeskForm) -> None:
+    """Within a transaction; `tell` after it."""
+    values = {"name": tidy(data.name), "time_zone": data.time_zone, "language": data.language}
+    await settings.change(person, Desk, await desk_id(), settings.version(data.version), values)
+
+
+async def guide(person: Person, guided: bool) -> None:
+    """Whether the first steps are in the menu."""
+    async with db.transaction():
+        version = settings.version((await form_now()).version)
+        await settings.change(person, Desk, await desk_id(), version, {"guided": guided})
+    await tell()
+
+
+async def tell() -> None:
+    """Every process."""
     await desk.load()
     live.publish("desk", DeskChanged())
-    return html(ui.form(await form_now(), zones(), languages(), now()), settings.saved())
 
 
 async def keep_current(stop: asyncio.Event) -> None:
@@ -91,7 +108,7 @@ def problems_with(form: DeskForm) -> dict[str, str]:
 
 
 def tidy(text: str) -> str:
-    return " ".join(text.split())
+    return settings.one_line(text)
 
 
 async def desk_id() -> int:

@@ -68,6 +68,7 @@ class Listed:
     state: str  # ready, paused, gone, signed_in, away; invited, inactive
     reason: str = ""  # why paused
     profile: str = ""  # on duty with
+    may_chat: bool = True
 
 
 # ---- what other features ask -----------------------------------------------------------------------------
@@ -111,11 +112,16 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     if errors := await problems_with(form, None):
         return html(ui.form(None, form, await choices(), errors), status_code=422)
     async with db.transaction():
-        agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
-        await put_profiles(agent, form)
-        link = "" if ways_in.only() else await admission.invite(person.id, agent)
+        agent, link = await add(person, form)
     mailed = bool(link) and await passwords.send_link(agent)
     return html(ui.invited(agent, form.name.strip(), link, form.email.strip() if mailed else ""))
+
+
+async def add(person: access.Person, form: PersonForm) -> tuple[int, str]:
+    """Within a transaction. Who is new, and the link to choose a password with, unless there is no use for it."""
+    agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
+    await put_profiles(agent, form)
+    return agent, "" if ways_in.only() else await admission.invite(person.id, agent)
 
 
 @put("/settings/people/{agent:int}", guards=[may("manage_people")], status_code=200)
@@ -206,7 +212,7 @@ async def form_of(agent: int) -> PersonForm:
 def values(form: PersonForm) -> dict[str, Any]:
     return {
         "username": form.username.strip().lower(),
-        "name": " ".join(form.name.split()),
+        "name": settings.one_line(form.name),
         "email": form.email.strip(),
         "role": int(form.role),
         "language": form.language,
@@ -251,10 +257,9 @@ async def everybody() -> list[Listed]:
     """By name; who can no longer come in last."""
     rows = await db.sql(
         "SELECT agent.id, agent.username, agent.name, agent.active, agent.languages, role.name AS role,"
-        " agent.password_hash = '' AND NOT EXISTS"
+        " role.permissions, agent.password_hash = '' AND NOT EXISTS"
         " (SELECT 1 FROM provider_identity WHERE provider_identity.agent = agent.id) AS invited,"
-        " readiness.ready, readiness.reason, readiness.here,"
-        " duty.name AS duty,"
+        " readiness.ready, readiness.reason, readiness.here, duty.name AS duty,"
         " EXISTS (SELECT 1 FROM session WHERE session.agent = agent.id AND session.expires_at > {})"
         " AS signed_in"
         " FROM agent JOIN role ON role.id = agent.role"
@@ -283,6 +288,7 @@ def listed(row: dict[str, Any], profiles: tuple[str, ...]) -> Listed:
         state_of(row),
         row["reason"] or "",
         row["duty"] or "",
+        "chat" in json.loads(row["permissions"]),
     )
 
 
@@ -384,7 +390,7 @@ ui = template("""
   <legend>{{ label }}</legend>
   {% for value, words in options %}
   <div class="check"><input type="checkbox" id="{{ name }}-{{ value }}" name="{{ name }}" value="{{ value }}"{% if value|string in chosen %} checked{% endif %}><label for="{{ name }}-{{ value }}"{% if name == "profiles" %} translate="no"{% endif %}>{{ words }}</label></div>
-  {% else %}<p>{{ none_yet }}</p>{% endfor %}
+  {% else %}<p>{{ none_yet }}{% if name == "profiles" %} <a href="/settings/profiles/new">{{ _("Add profile") }}</a>{% endif %}</p>{% endfor %}
   {{ remarks(name, name, hint, errors) }}
 </fieldset>
 {% endmacro %}

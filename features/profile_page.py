@@ -70,9 +70,15 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     if errors := await problems_with(form, None):
         return html(ui.form(None, form, names, errors), status_code=422)
     async with db.transaction():
-        profile = await settings.make(agent_of(request), Profile, values(form))
-        await put_queues(profile, served(form))
+        await add(agent_of(request), form)
     return settings.leave_for("/settings/profiles")
+
+
+async def add(person: Person, form: ProfileForm) -> int:
+    """Within a transaction. The new profile."""
+    profile = await settings.make(person, Profile, values(form))
+    await put_queues(profile, served(form))
+    return profile
 
 
 @put("/settings/profiles/{profile:int}", guards=[may("manage_people")], status_code=200)
@@ -145,7 +151,7 @@ async def form_of(profile: int) -> ProfileForm:
 
 
 def values(form: ProfileForm) -> dict[str, Any]:
-    return {"name": " ".join(form.name.split()), "places": int(form.places)}
+    return {"name": settings.one_line(form.name), "places": int(form.places)}
 
 
 def served(form: ProfileForm) -> dict[str, int]:
@@ -177,7 +183,7 @@ async def on_duty(profile: int) -> list[int]:
 
 async def problems_with(form: ProfileForm, profile: int | None) -> dict[str, str]:
     errors = {}
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     rows = await Profile.select(Profile.id, Profile.name)
     if not name:
         errors["name"] = _("Give it a name.")

@@ -19,7 +19,7 @@ import db
 import layouts
 from db.tables import Queue
 from features import live, settings
-from features.access import agent_of, may
+from features.access import Person, agent_of, may
 from layouts import Form, _, html, swap, template
 
 NAME_LENGTH = 60
@@ -119,9 +119,15 @@ async def create(request: Request[Any, Any, Any], data: Form[QueueForm]) -> Resp
     if errors := await problems_with(data, None):
         return html(ui.form(None, data, errors), status_code=422)
     async with db.transaction():
-        queue = await settings.make(agent_of(request), Queue, values(data))
-        db.after_commit(lambda: live.publish("desk", QueueChanged(queue)))
+        await add(agent_of(request), data)
     return settings.leave_for("/settings/queues")
+
+
+async def add(person: Person, data: QueueForm) -> int:
+    """Within a transaction. The new queue."""
+    queue = await settings.make(person, Queue, values(data))
+    db.after_commit(lambda: live.publish("desk", QueueChanged(queue)))
+    return queue
 
 
 @put("/settings/queues/{queue:int}", guards=[may("manage_desk")], status_code=200)

@@ -115,7 +115,7 @@ PURPOSES = {
 SAID: dict[str, tuple[str, dict[str, str]]] = {
     "desk": (
         "setup",
-        {"setting": "name time_zone language version", "secret": "secret", "course": "alive_at"},
+        {"setting": "name time_zone language version guided", "secret": "secret", "course": "alive_at"},
     ),
     "role": ("staff", {"setting": "name permissions second_factor version"}),
     "agent": (

@@ -325,8 +325,10 @@ ui = template("""
 {% else %}
 {% call empty(_("No chats in this period"), _("As soon as somebody chats, the figures stand here."), "inbox") %}{% endcall %}
 {% endif %}
+{% if queues %}
 {{ per_queue(report) }}
 {{ button_minutes(report) }}
+{% endif %}
 {{ ratings(report.all) }}
 {% if report.agents is not none %}{{ agents(report) }}{% endif %}
 <div class="actions">{{ button(_("Download as CSV"), "secondary", "download", attrs={"href": "/settings/reports/table?" ~ query(asked), "download": true}) }}</div>

@@ -236,7 +236,7 @@ tasks = [purge_nightly]
 routes = [index, show, save]
 
 ui = template("""
-{% from "components.html" import empty, field, notice, status %}
+{% from "components.html" import button, empty, field, notice, status %}
 {% import "settings" as settings %}
 
 {% macro page(person, queues, purges) %}
@@ -255,7 +255,7 @@ ui = template("""
   </tbody>
 </table>
 {% else %}
-{{ empty(_("No queues yet"), _("How long is set per queue, as soon as there is one."), "hourglass") }}
+{% call empty(_("No queues yet"), _("How long is set per queue, as soon as there is one."), "hourglass") %}{% if "manage_desk" in person.permissions %}{{ button(_("Add queue"), "primary", "plus", attrs={"href": "/settings/queues/new"}) }}{% endif %}{% endcall %}
 {% endif %}
 <section class="stack">
   <h2 class="title">{{ _("What went last") }}</h2>

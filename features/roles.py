@@ -19,7 +19,7 @@ from litestar.params import FromPath
 import db
 from db.tables import Agent, GroupRole, Role
 from features import access, admission, people, routing, settings
-from features.access import agent_of, may
+from features.access import Person, agent_of, may
 from layouts import _, html, swap, template
 
 NAME_LENGTH = 40
@@ -97,8 +97,13 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     if errors := await problems_with(form, None):
         return html(ui.form(None, form, sentences(), errors), status_code=422)
     async with db.transaction():
-        await settings.make(agent_of(request), Role, await values(form, None))
+        await add(agent_of(request), form)
     return settings.leave_for("/settings/roles")
+
+
+async def add(person: Person, form: RoleForm) -> int:
+    """Within a transaction. The new role."""
+    return await settings.make(person, Role, await values(form, None))
 
 
 @put("/settings/roles/{role:int}", guards=[may("manage_people")], status_code=200)
@@ -171,7 +176,7 @@ async def form_of(role: int) -> RoleForm:
 
 async def values(form: RoleForm, role: int | None) -> dict[str, Any]:
     """A role that a desk begins with keeps its name in all languages, until it gets another."""
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     before = await Role.select(Role.name).where(Role.id == role).first() if role else None
     if before and people.role_title(before["name"]) == name:
         name = before["name"]
@@ -180,7 +185,7 @@ async def values(form: RoleForm, role: int | None) -> dict[str, Any]:
 
 
 async def problems_with(form: RoleForm, role: int | None) -> dict[str, str]:
-    name = " ".join(form.name.split())
+    name = settings.one_line(form.name)
     rows = await Role.select(Role.id, Role.name)
     others = {
         each.lower()

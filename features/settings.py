@@ -7,7 +7,7 @@ A feature says with `entry` that it has a page; the page itself stands in the fe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,10 @@ from layouts import _, env, html, swap, template
 # ---- the pages -------------------------------------------------------------------------------------------
 
 
+def always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Entry:
     """A page in the side navigation."""
@@ -36,6 +40,7 @@ class Entry:
     title: Callable[[], str]
     icon: str
     permission: str
+    wanted: Callable[[], bool] = always  # or it stands in the menu no longer
 
 
 GROUPS: dict[str, Callable[[], str]] = {
@@ -57,17 +62,24 @@ PLACES = {f"/settings/{path}": at for at, path in enumerate(" ".join(ORDER).spli
 entries: dict[str, list[Entry]] = {group: [] for group in GROUPS}
 
 
-def entry(group: str, path: str, title: Callable[[], str], icon: str, permission: str) -> None:
+def entry(
+    group: str,
+    path: str,
+    title: Callable[[], str],
+    icon: str,
+    permission: str,
+    wanted: Callable[[], bool] = always,
+) -> None:
     """A page of its own. `title` is asked for in the viewer's language."""
     if path not in [each.path for each in entries[group]]:
-        entries[group].append(Entry(path, title, icon, permission))
+        entries[group].append(Entry(path, title, icon, permission, wanted))
         entries[group].sort(key=lambda each: PLACES[each.path])
 
 
 def offered_to(person: Person) -> dict[str, list[Entry]]:
     """By title of the group."""
     found = {
-        GROUPS[group](): [each for each in pages if each.permission in person.permissions]
+        GROUPS[group](): [each for each in pages if each.permission in person.permissions and each.wanted()]
         for group, pages in entries.items()
     }
     return {group: pages for group, pages in found.items() if pages}
@@ -169,7 +181,7 @@ def version(text: str) -> int:
 
 def one_line(text: str) -> str:
     """Of what is typed in a field of one line; a no-break space stays what it is."""
-    return re.sub(r"[ \t\r\n]+", " ", text).strip()
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def id_of(name: str, known: Mapping[int, str]) -> str:

@@ -103,12 +103,17 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
     data, known = sent(await request.form()), await queues.names()
     if errors := problems_with(data, known, await names()):
         return html(ui.form(None, data, known, errors), status_code=422)
-    person = agent_of(request)
     async with db.transaction():
-        id = await settings.make(person, Widget, values(data) | {"key": new_key()})
-        await keep_subjects(id, data.subjects)
-        db.after_commit(partial(changed, id))
+        id = await add(agent_of(request), data)
     return settings.leave_for(f"/settings/widgets/{id}")
+
+
+async def add(person: Person, data: SetupForm) -> int:
+    """Within a transaction. The new widget."""
+    id = await settings.make(person, Widget, values(data) | {"key": new_key()})
+    await keep_subjects(id, data.subjects)
+    db.after_commit(partial(changed, id))
+    return id
 
 
 @put("/settings/widgets/{id:int}", guards=[may("manage_widgets")], status_code=200)
@@ -395,6 +400,7 @@ ui = template("""
 {% macro edit_page(person, widget, data, queues, url) %}
 {% call frame(person, widget, "", _("Where the button stands, what visitors can choose, and what they are asked first.")) %}
 {{ snippet(widget, url) }}
+<div class="actions">{{ button(_("See it work"), "secondary", "external-link", attrs={"href": "/settings/widgets/" ~ widget.id ~ "/trial", "target": "_blank", "rel": "noopener"}) }}</div>
 {{ form(widget.id, data, queues) }}
 <section class="stack danger-zone">
   <h2 class="title">{{ _("Delete") }}</h2>
@@ -442,10 +448,11 @@ ui = template("""
     <legend class="title">{{ _("Subjects") }}</legend>
     <p class="hint">{{ _("A subject says in which queue a conversation waits. Without the question for a subject, the first one counts whose queue is open.") }}</p>
     {{ remarks("subjects", "subjects", "", errors) }}
+    {% if queues %}
     <div class="stack rows" id="subjects">{% for row in data.subjects %}{{ subject(loop.index0, row, queues, errors) }}{% endfor %}</div>
     <template id="subjects-row">{{ subject("new", empty_row, queues, {}) }}</template>
-    {% if queues %}<div class="actions">{{ button(_("Add subject"), "secondary", "plus", attrs={"data-add-row": "subjects"}) }}</div>
-    {% else %}<p><a href="/settings/queues/new">{{ _("Make a queue first.") }}</a></p>{% endif %}
+    <div class="actions">{{ button(_("Add subject"), "secondary", "plus", attrs={"data-add-row": "subjects"}) }}</div>
+    {% else %}<p>{{ _("There is no queue yet.") }} <a href="/settings/queues/new">{{ _("Add queue") }}</a></p>{% endif %}
   </fieldset>
   <fieldset class="stack">
     <legend class="title">{{ _("Asked before the chat") }}</legend>

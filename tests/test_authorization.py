@@ -89,6 +89,14 @@ POST   /chat/rating                                401     404      404   401   
 POST   /chat/transcript/mail                       401     404      404   401   401        401   401
 POST   /chat/ending                                401     200      200   401   401        401   401
 GET    /settings                                   401     401      401   403   403        302   302
+GET    /settings/start                             401     401      401   403   403        403   200
+POST   /settings/start/queue                       401     401      401   403   403        403   422
+PUT    /settings/start/hours                       401     401      401   403   403        403   404
+POST   /settings/start/agent                       401     401      401   403   403        403   422
+POST   /settings/start/widget                      401     401      401   403   403        403   422
+GET    /settings/start/state                       401     401      401   403   403        403   200
+DELETE /settings/start                             401     401      401   403   403        403   200
+GET    /settings/widgets/{id:int}/trial            401     401      401   403   403        403   404
 GET    /settings/queues                            401     401      401   403   403        403   200
 GET    /settings/queues/new                        401     401      401   403   403        403   200
 GET    /settings/queues/{queue:int}                401     401      401   403   403        403   404

@@ -21,6 +21,7 @@ class Desk(Table, tablename="desk"):
     secret = Text(secret=True)  # keys what must be recognised but not read, such as a visitor's address
     alive_at: Timestamptz = Timestamptz(null=True, default=None)  # when a server was last up
     version = Integer(default=1)  # counts its changes: two admins do not undo each other's unseen
+    guided = Boolean(default=True)  # the first steps are still in the menu
 
 
 class Role(Table, tablename="role"):

@@ -103,12 +103,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if report.failed:
         item.stash[story_failed] = True
         found = getattr(item, "funcargs", {})
-        if "browsers" in found:
-            report.sections.append(
-                ("what the browsers complained about", "\n".join(found["browsers"].complaints))
-            )
-        if "server" in found:
-            report.sections.append(("the server's output", found["server"].log))
+        for name in ("browsers", "browsers_at_nothing"):
+            if name in found:
+                words = "\n".join(found[name].complaints)
+                report.sections.append(("what the browsers complained about", words))
+        for name in ("server", "empty_server"):
+            if name in found:
+                report.sections.append(("the server's output", found[name].log))
     return report
 
 
@@ -116,10 +117,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 class Server:
-    """`balie demo` in a process of its own, which can be killed and started again."""
+    """`balie demo`, or `balie serve`, in a process of its own, which can be killed and started again."""
 
-    def __init__(self, data: Path, now: str = WEDNESDAY_MORNING, **environment: str) -> None:
+    def __init__(
+        self, data: Path, now: str = WEDNESDAY_MORNING, how: str = "demo", **environment: str
+    ) -> None:
         self.data = data
+        self.how = how
         self.environment = environment
         self.now = datetime.fromisoformat(now)
         self.since = time.monotonic()
@@ -136,7 +140,7 @@ class Server:
         now = self.now + timedelta(seconds=time.monotonic() - self.since)
         own = {"BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_NOW": now.isoformat(), "BALIE_URL": self.url}
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
-        command = [sys.executable, "app.py", "demo", "--port", str(self.port), "--data", str(self.data)]
+        command = [sys.executable, "app.py", self.how, "--port", str(self.port), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**foreign, **own, **self.environment}, stdout=output, stderr=output
@@ -210,6 +214,19 @@ class Server:
                     database.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
         self.was_killed = False
         self.told = len(self.output.read_text(errors="replace"))
+
+
+@pytest.fixture
+def empty_server(tmp_path: Path, time_of_day: str) -> Iterator[Server]:
+    """A desk of one's own at its first start: nobody, and nothing."""
+    running = Server(tmp_path / "data", time_of_day, "serve")
+    running.start()
+    try:
+        yield running
+        assert "Traceback" not in running.log, running.log
+        running.stop()
+    finally:
+        running.close()
 
 
 def free_port() -> int:
@@ -374,19 +391,31 @@ def pictures() -> Path | None:
 
 @pytest.fixture
 def browsers(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Browsers]:
+    yield from watched(browser, server, request)
+
+
+@pytest.fixture
+def browsers_at_nothing(
+    browser: Browser, empty_server: Server, request: pytest.FixtureRequest
+) -> Iterator[Browsers]:
+    """Of people who come to a desk of their own, which is empty."""
+    yield from watched(browser, empty_server, request)
+
+
+def watched(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Browsers]:
     story = re.sub(r"\W+", "-", request.node.name).strip("-")
-    watched = Browsers(browser, server, story)
+    everybody = Browsers(browser, server, story)
     failed = True
     try:
-        yield watched
+        yield everybody
         failed = request.node.stash.get(story_failed, False)
-        watched.photograph_all("failed" if failed else "end")
+        everybody.photograph_all("failed" if failed else "end")
         if not failed:
-            for page in watched.open_pages():
+            for page in everybody.open_pages():
                 check_accessibility(page)
-            assert not watched.complaints, "\n".join(watched.complaints)
+            assert not everybody.complaints, "\n".join(everybody.complaints)
     finally:
-        watched.close(failed)
+        everybody.close(failed)
 
 
 async def signed_in(url: str, username: str, profile: str) -> dict[str, str]:
