@@ -270,12 +270,17 @@ ui = template("""
 </section>
 {% endmacro %}
 
+{# Shown once; none where people sign in with a provider only. #}
 {% macro link(address, mailed, name) %}
 <div id="link" class="stack" role="status">
+  {% if address %}
   {{ notice("success", _("Give this link to %(name)s, and to nobody else. It works once, for a week, and is not shown again.", name=name)) }}
   <div class="field"><label for="link-address">{{ _("Link to choose a password with") }}</label>
     <div class="with-button"><input class="input" id="link-address" readonly value="{{ address }}" translate="no">{{ button(_("Copy"), "secondary", "copy", attrs={"data-copy": "link-address", "data-copied": _("Copied")}) }}</div></div>
   {% if mailed %}<p class="soft">{{ _("A link is also on its way to %(address)s.", address=mailed) }}</p>{% endif %}
+  {% else %}
+  {{ notice("success", _("%(name)s can now sign in with %(provider)s, by the same e-mail address there.", name=name, provider=provider())) }}
+  {% endif %}
 </div>
 {% endmacro %}
 

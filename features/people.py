@@ -118,7 +118,7 @@ async def create(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 async def add(person: access.Person, form: PersonForm) -> tuple[int, str]:
-    """Within a transaction. Who is new, and the link to choose a password with, unless there is no use for it."""
+    """Within a transaction. Who is new, and the link to choose a password with, if any."""
     agent = await settings.make(person, Agent, {**values(form), "created_at": now()})
     await put_profiles(agent, form)
     return agent, "" if ways_in.only() else await admission.invite(person.id, agent)
@@ -398,7 +398,7 @@ ui = template("""
 {# In the place of the form: the link is not shown again. #}
 {% macro invited(id, name, address, mailed) %}
 <div id="person" class="stack" tabindex="-1">
-  {% if address %}{{ admission.link(address, mailed, name) }}{% else %}{{ notice("success", _("%(name)s can now sign in with %(provider)s, by the same e-mail address there.", name=name, provider=provider()), attrs={"role": "status"}) }}{% endif %}
+  {{ admission.link(address, mailed, name) }}
   <div class="actions">
     {{ button(_("To the list"), "primary", attrs={"href": "/settings/people"}) }}
     {{ button(_("Add another"), attrs={"href": "/settings/people/new"}) }}

@@ -7,7 +7,7 @@ A feature says with `entry` that it has a page; the page itself stands in the fe
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ GROUPS: dict[str, Callable[[], str]] = {
 }
 # As they stand there, whatever order the features are read in.
 ORDER = (
-    "start desk queues hours days widgets",
+    "start queues hours days widgets desk",
     "people profiles roles sign-in",
     "presets offers log",
     "reports wallboard running blocks",

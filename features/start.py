@@ -202,7 +202,7 @@ async def add_agent(request: Request[Any, Any, Any], data: Form[AgentStep]) -> R
         return await done_meanwhile(3)
     if agent == person.id:
         return settings.leave_for("/settings/start?step=4")
-    mailed = data.email.strip() if await passwords.send_link(agent) else ""
+    mailed = data.email.strip() if link and await passwords.send_link(agent) else ""
     drawn = ui.invited(link, mailed, data.name.strip())
     return html(drawn, swap("#steps", ui.steps(await steps(), 3)))
 
