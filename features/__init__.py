@@ -2,7 +2,8 @@
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
 told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
-for the terminal; and `commands`, (name, what it does, function) each.
+for the terminal; and `commands`, (name, what it does, function) each, with an ("--all", what argparse is told)
+after it for every argument, which the function is given by name.
 """
 
 from types import ModuleType
@@ -49,6 +50,7 @@ from features import (
     marks,
     matching,
     messages,
+    moving,
     offer_settings,
     offers,
     opening,
@@ -173,6 +175,7 @@ ALL: tuple[ModuleType, ...] = (
     disclosure,
     erasure,
     register,
+    moving,
     demo,
     health,
 )

@@ -39,6 +39,7 @@ DONE: dict[str, Callable[[], str]] = {
     "looked": lambda: _("looked at"),
     "searched": lambda: _("searched"),
     "exported": lambda: _("exported"),
+    "imported": lambda: _("imported"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),

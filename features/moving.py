@@ -1,0 +1,298 @@
+"""Moving: all that the desk has in one file, and out of it into another desk, of either database. No lock-in.
+
+    bin/balie export --all FILE    while the desk is open: as it is at that moment
+    bin/balie import FILE          into an empty desk that is not running; all of it or nothing
+
+What the environment says is not in it. Running conversations come along as they are: for them the move is a
+restart, and where the address stays the same, their windows come back by themselves. What lives for minutes
+stays behind (LEFT_OUT), and the words to search for are written anew.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from piccolo.table import Table
+
+import db
+from db import rows
+from db.clock import now
+from db.settings import settings
+from db.tables import TABLES, Chat, Desk
+from features import archives, audit, files, searching
+from features.archives import Manifest, Reader, Refused, Writer
+
+LEFT_OUT = {
+    "session": "browsers that are signed in: everybody signs in anew",
+    "one_time_link": "links that work once, for hours or days: ask for new ones",
+    "sign_in_failure": "wrong passwords of the last minutes",
+    "presence": "pages that are open at this moment",
+    "start": "how many chats an address has started in the last minutes",
+}
+# Tables that no feature knows as rows.
+MADE_ANEW = {"migration": "in manifest.json", "log_words": "the words to search for: written anew"}
+INSTEAD: dict[str, dict[str, Any]] = {"chat": {"log_seq": -1}, "private_thread": {"log_seq": 0}}
+HASHES_AT_A_TIME = 1_000
+
+
+def moved() -> list[type[Table]]:
+    """Those first that others refer to."""
+    return [table for table in TABLES if rows.name_of(table) not in LEFT_OUT]
+
+
+class Progress:
+    """On one line of a terminal; nowhere else."""
+
+    def __init__(self) -> None:
+        self.shown = sys.stderr.isatty()
+
+    def tell(self, words: str) -> None:
+        if self.shown:
+            print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        self.tell("")
+
+
+@contextlib.contextmanager
+def told() -> Iterator[Progress]:
+    """Clears its line, whatever happens."""
+    progress = Progress()
+    try:
+        yield progress
+    finally:
+        progress.done()
+
+
+# ---- out -------------------------------------------------------------------------------------------------
+
+
+async def export(file: str, all: bool, force: bool) -> int:
+    """From the command line: 0 if it is written."""
+    try:
+        with (
+            told() as progress,
+            archives.new_file(Path(file), force) as opened,
+            Writer(opened, now()) as archive,
+        ):
+            manifest = await write(archive, progress)
+    except (Refused, OSError) as error:
+        print(f"balie: nothing was exported: {error}", file=sys.stderr)
+        return 1
+    chats = manifest.tables["chat"].rows
+    print(f"balie: {manifest.desk}: {chats} conversations and {manifest.files.count} attachments, in {file}")
+    print("       It is as secret as the desk's database: whoever has it can read everything.")
+    if missing := len(manifest.files.missing):
+        print(f"balie: {missing} attachments were not in {settings.data}, or damaged", file=sys.stderr)
+    return 0
+
+
+async def write(archive: Writer, progress: Progress) -> Manifest:
+    desk = await Desk.select(Desk.id, Desk.name).first()
+    if desk is None:
+        raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
+    async with db.transaction():  # before it is given out, so that it is known in any case
+        fields = {"format": (None, "zip"), "private": (None, True), "files": (None, True)}
+        await audit.note(None, "exported", f"desk:{desk['id']}", fields)
+    async with db.snapshot():
+        for table in moved():
+            name = rows.name_of(table)
+            await archive.table(name, rows.lines(table, INSTEAD.get(name, {})), progress.tell)
+        missing = [sha256 async for sha256 in write_files(archive, progress)]
+        manifest = Manifest(
+            archives.FORMAT,
+            archives.VERSION,
+            desk["name"],
+            archive.made_at,
+            rows.migrated(),
+            await rows.last_ids(),
+            archive.tables,
+            archives.Files(archive.count, archive.bytes, missing),
+            {rows.name_of(table): rows.described(table) for table in moved()},
+            LEFT_OUT | MADE_ANEW,
+        )
+    archive.finish(manifest)
+    return manifest
+
+
+async def write_files(archive: Writer, progress: Progress) -> AsyncIterator[str]:
+    """Gives those that are not there: they may have gone since the snapshot."""
+    async for sha256 in held():
+        progress.tell(f"attachments: {archive.count}")
+        if not archive.file(sha256, files.place(sha256)):
+            yield sha256
+
+
+async def held() -> AsyncIterator[str]:
+    """The SHA-256 of every file that a row names, once, in order."""
+    each = (f"SELECT sha256 FROM {rows.name_of(table)} WHERE sha256 > {{}}" for table in files.tables)  # noqa: S608
+    query = f"{' UNION '.join(each)} ORDER BY sha256 LIMIT {{}}"
+    last = ""
+    while found := await db.sql(query, *([last] * len(files.tables)), HASHES_AT_A_TIME):
+        for row in found:
+            yield row["sha256"]
+        last = found[-1]["sha256"]
+
+
+# ---- in --------------------------------------------------------------------------------------------------
+
+
+async def read_in(file: str) -> int:
+    """From the command line: 0 if everything is there."""
+    try:
+        with told() as progress:
+            manifest = await read(Reader(Path(file)), progress)
+    except (Refused, rows.Misfit, OSError) as error:
+        print(f"balie: nothing was imported: {error}", file=sys.stderr)
+        return 1
+    with told() as progress:
+        progress.tell("words to search for")
+        await searching.catch_up()
+    chats = manifest.tables["chat"].rows
+    print(f"balie: {manifest.desk}: {chats} conversations and {manifest.files.count} attachments are here")
+    if missing := len(manifest.files.missing):
+        print(f"balie: {missing} attachments were not in the archive", file=sys.stderr)
+    if (broken := (await audit.check()).broken) is not None:
+        print(f"balie: the audit is broken at line {broken}, as in the archive", file=sys.stderr)
+    print("       Everybody signs in anew, with the password of before: bin/balie serve")
+    return 0
+
+
+async def read(archive: Reader, progress: Progress) -> Manifest:
+    refuse_other_schema(archive.head.migrations)
+    manifest = archive.manifest()
+    refuse_other_tables(manifest)
+    archive.check(manifest, free_bytes())
+    with placing() as place:
+        async with db.transaction():
+            await db.lock("first start")
+            await db.lock("files")
+            await refuse_unless_empty()
+            await put_rows(archive, manifest, progress)
+            for sha256 in archive.files():
+                place(archive, sha256)
+                progress.tell(f"attachments: {sha256[:8]}")
+            await refuse_if_missing(archive, manifest)
+            await note(manifest)
+            os.sync()
+    return manifest
+
+
+def refuse_other_schema(theirs: list[str]) -> None:
+    ours = rows.migrated()
+    if newer := sorted(set(theirs) - set(ours)):
+        raise Refused(f"the archive was made by a newer Balie ({newer[-1]}): read it in with that one")
+    if set(ours) - set(theirs):
+        last = max(theirs, default="nothing")
+        raise Refused(
+            f"the archive was made by an older Balie (up to {last}): read it in with that one, then upgrade"
+        )
+
+
+def refuse_other_tables(manifest: Manifest) -> None:
+    ours = {rows.name_of(table): rows.described(table) for table in moved()}
+    if other := manifest.tables.keys() ^ ours.keys():
+        raise Refused(f"the archive has other tables than this Balie: {', '.join(sorted(other))}")
+    if other := {name for name in ours if manifest.columns.get(name) != ours[name]}:
+        raise Refused(f"the archive has other columns than this Balie, in {', '.join(sorted(other))}")
+    if manifest.tables["desk"].rows != 1:
+        raise Refused("the archive holds no desk")
+
+
+def free_bytes() -> int:
+    return shutil.disk_usage(settings.data).free
+
+
+async def refuse_unless_empty() -> None:
+    """A first start has left the desk itself, and the link for its first admin: they make room."""
+    for table in moved():
+        if table is not Desk and await table.exists():
+            raise Refused(
+                f"this desk is not empty (it has rows in {rows.name_of(table)}): name another directory"
+                " or another database"
+            )
+    for table in reversed(TABLES):
+        if table is Desk or rows.name_of(table) in LEFT_OUT:
+            await table.delete(force=True)
+
+
+async def put_rows(archive: Reader, manifest: Manifest, progress: Progress) -> None:
+    for table in moved():
+        name = rows.name_of(table)
+        progress.tell(f"{name}: {manifest.tables[name].rows}")
+        await rows.put(table, archive.lines(name, manifest.tables[name]))
+    await rows.go_on_after(manifest.last_ids)
+
+
+async def refuse_if_missing(archive: Reader, manifest: Manifest) -> None:
+    known = set(manifest.files.missing)
+    async for sha256 in held():
+        if not archive.has(sha256) and sha256 not in known:
+            raise Refused(f"the archive is damaged: files/{sha256} is not in it")
+
+
+async def note(manifest: Manifest) -> None:
+    desk = await Desk.select(Desk.id).first()
+    fields = {"made_at": (None, manifest.made_at.isoformat()), "conversations": (None, await Chat.count())}
+    await audit.note(None, "imported", f"desk:{desk and desk['id']}", fields)
+
+
+# ---- files -----------------------------------------------------------------------------------------------
+
+
+class Placing:
+    """Puts files where they belong, and takes them away again."""
+
+    def __init__(self) -> None:
+        self.new: list[str] = []
+
+    def __call__(self, archive: Reader, sha256: str) -> None:
+        there, spool = files.place(sha256), files.inbox() / secrets.token_hex(16)
+        try:
+            archive.unpack(sha256, spool)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            if not there.exists():
+                self.new.append(sha256)
+            spool.replace(there)
+        finally:
+            spool.unlink(missing_ok=True)
+
+    def undo(self) -> None:
+        for sha256 in self.new:
+            files.place(sha256).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def placing() -> Iterator[Placing]:
+    """What was placed in a block that fails goes again."""
+    files.inbox().mkdir(parents=True, exist_ok=True)
+    place = Placing()
+    try:
+        yield place
+    except BaseException:
+        place.undo()
+        raise
+
+
+commands: list[Any] = [
+    (
+        "export",
+        "write all that the desk has to one file",
+        export,
+        ("file", {"metavar": "FILE", "help": "a zip; as secret as the desk's database"}),
+        ("--all", {"action": "store_true", "required": True, "help": "everything: there is no less yet"}),
+        ("--force", {"action": "store_true", "help": "overwrite the file if it is there"}),
+    ),
+    (
+        "import",
+        "read what export wrote into an empty desk that is not running",
+        read_in,
+        ("file", {"metavar": "FILE", "help": "what `balie export --all` wrote, here or elsewhere"}),
+    ),
+]
+routes: list[Any] = []
