@@ -2,8 +2,8 @@
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
 told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
-for the terminal; and `commands`, (name, what it does, function) each, with an ("--all", what argparse is told)
-after it for every argument, which the function is given by name.
+for the terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
+is told) for every argument, which the function gets by name.
 """
 
 from types import ModuleType
