@@ -173,7 +173,9 @@ async def it_goes_on(desk: RunningDesk, talk: scenes.Talk, last: int) -> None:
     path = f"/chats/{row['chat']}/files/{row['id']}"
     assert (await admin.client.get(path)).content == b"inhoud kanarievogel" * 200
     assert "importeerde" in (await admin.must("GET", "/settings/audit")).text
-    assert (await talk.an.client.get(f"{desk.url}/console")).status_code != 200, "signed in nowhere"
+    an = desk.nobody()
+    an.client.cookies = talk.an.client.cookies
+    assert (await an.get("/settings/log")).status_code == 401, "signed in nowhere"
 
     jef = desk.visitor(talk.jef.token)
     await jef.open()
