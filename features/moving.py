@@ -23,7 +23,7 @@ import db
 from db import rows
 from db.clock import now
 from db.settings import settings
-from db.tables import TABLES, Chat, Desk
+from db.tables import TABLES, Chat, Desk, Step
 from features import archives, audit, files, searching
 from features.archives import Manifest, Reader, Refused, Writer
 
@@ -209,15 +209,16 @@ def free_bytes() -> int:
 
 
 async def refuse_unless_empty() -> None:
-    """A first start has left the desk itself, and the link for its first admin: they make room."""
+    """What a first start has left makes room: the desk itself, the link for its first admin, the step that
+    says that it was started."""
     for table in moved():
-        if table is not Desk and await table.exists():
+        if table not in (Desk, Step) and await table.exists():
             raise Refused(
                 f"this desk is not empty (it has rows in {rows.name_of(table)}): name another directory"
                 " or another database"
             )
     for table in reversed(TABLES):
-        if table is Desk or rows.name_of(table) in LEFT_OUT:
+        if table in (Desk, Step) or rows.name_of(table) in LEFT_OUT:
             await table.delete(force=True)
 
 
