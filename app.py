@@ -46,6 +46,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 DRAIN_S = 5
+INTERRUPTED = 130  # what a shell expects
 
 log = structlog.get_logger("balie")
 
@@ -192,7 +193,9 @@ def main(arguments: list[str] | None = None) -> int:
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:
-            return asyncio.run(obeyed(partial(command, **chosen(given, own))))
+            with contextlib.suppress(KeyboardInterrupt):
+                return asyncio.run(obeyed(partial(command, **chosen(given, own))))
+            return INTERRUPTED
     asyncio.run(prepare())
     freeze()
     running_server = server(create_app())

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -31,13 +31,12 @@ CHUNK_BYTES = 262_144
 MOST_MANIFEST_BYTES = 64_000_000
 MOST_LINE_BYTES = 16_000_000
 Form = TypeVar("Form")
+Kind = Literal["all", "settings"]
 MANIFEST, README = "manifest.json", "README.txt"
 FILE = re.compile(r"files/([0-9a-f]{64})")
 SAFE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
-ABOUT = """This is a desk of Balie, live chat: {desk}.
-
-It is as secret as the desk's database: it holds all conversations, and what people sign in with.
+ABOUT = """This is a desk of Balie, live chat: {desk}. {secrecy}
 
 manifest.json          what this is, which columns the tables have, and of each table the number of rows, the
                        size and the SHA-256; which tables are not here, and why
@@ -46,6 +45,10 @@ files/SHA256           attachments; attachment.sha256 and private_attachment.sha
 
 To read it into a new desk:  bin/balie import FILE
 """
+SECRECY = {
+    "all": "It is as secret as the desk's\ndatabase: it has all conversations, and what people sign in with.",
+    "settings": "Of it, only how it has been set up.",
+}
 
 
 class Refused(Exception):
@@ -75,6 +78,7 @@ class Head(Struct, frozen=True):
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     format: str
     version: int
+    kind: Kind
     desk: str
     made_at: datetime
     migrations: list[str]
@@ -157,7 +161,10 @@ class Writer:
 
     def finish(self, manifest: Manifest) -> None:
         about = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        for name, text in ((README, ABOUT.format(desk=manifest.desk).encode()), (MANIFEST, about)):
+        for name, text in (
+            (README, ABOUT.format(desk=manifest.desk, secrecy=SECRECY[manifest.kind]).encode()),
+            (MANIFEST, about),
+        ):
             with self._member(name, zipfile.ZIP_DEFLATED) as member:
                 member.write(text)
 

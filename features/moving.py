@@ -1,13 +1,15 @@
 """Moving: all that the desk has in one file, and out of it into another desk, of either database. No lock-in.
 
-    bin/balie export --all FILE    while the desk is open: as it is at that moment
-    bin/balie import FILE          into an empty desk that is not running; all of it or nothing
+    bin/balie export --all FILE         while the desk is open: as it is at that moment
+    bin/balie export --settings FILE    only how it has been set up: no people, no conversations, no secrets
+    bin/balie import FILE               into an empty desk that is not running; all of it or nothing
 
 What the environment says is not in it. Running conversations come along as they are: for them the move is a
 restart, and where the address stays the same, their windows come back by themselves. What lives for minutes
-stays behind (LEFT_OUT), and the words to search for are written anew.
+stays behind (LEFT_OUT), and the words to search for are written anew. What is a setting the register says.
 """
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -24,8 +26,8 @@ from db import rows
 from db.clock import now
 from db.settings import settings
 from db.tables import TABLES, Chat, Desk, Step
-from features import archives, audit, files, searching
-from features.archives import Manifest, Reader, Refused, Writer
+from features import archives, audit, files, register, searching
+from features.archives import Kind, Manifest, Reader, Refused, Writer
 
 LEFT_OUT = {
     "session": "browsers that are signed in: everybody signs in anew",
@@ -40,9 +42,33 @@ INSTEAD: dict[str, dict[str, Any]] = {"chat": {"log_seq": -1}, "private_thread":
 HASHES_AT_A_TIME = 1_000
 
 
-def moved() -> list[type[Table]]:
+def moved(kind: Kind = "all") -> list[type[Table]]:
     """Those first that others refer to."""
-    return [table for table in TABLES if rows.name_of(table) not in LEFT_OUT]
+    chosen = [table for table in TABLES if rows.name_of(table) not in LEFT_OUT]
+    return chosen if kind == "all" else [table for table in chosen if is_setting(table)]
+
+
+def is_setting(table: type[Table]) -> bool:
+    """A key without its secret is none; and nobody is there to whom anything could belong."""
+    purpose, kinds = register.SAID[rows.name_of(table)]
+    others = [column for column in table._meta.foreign_key_columns if leads_away(column)]
+    whole = "secret" not in kinds or table is Desk
+    return purpose == "setup" and whole and all(column._meta.null for column in others)
+
+
+def leads_away(column: Any) -> bool:
+    parent = column._foreign_key_meta.resolved_references
+    return register.SAID[rows.name_of(parent)][0] != "setup"
+
+
+def instead(table: type[Table], kind: Kind) -> dict[str, Any]:
+    """Of settings: nothing that is secret, that leads to somebody, or that has come about by itself."""
+    if kind == "all":
+        return INSTEAD.get(rows.name_of(table), {})
+    _purpose, kinds = register.SAID[rows.name_of(table)]
+    lapse = f"{kinds.get('secret', '')} {kinds.get('course', '')}".split()
+    lapse += [column._meta.name for column in table._meta.foreign_key_columns if leads_away(column)]
+    return {name: getattr(table, name).get_default_value() for name in lapse}
 
 
 class Progress:
@@ -72,50 +98,67 @@ def told() -> Iterator[Progress]:
 # ---- out -------------------------------------------------------------------------------------------------
 
 
-async def export(file: str, all: bool, force: bool) -> int:
+async def export(file: str, all: bool, settings: bool, force: bool) -> int:
     """From the command line: 0 if it is written."""
+    if all == settings:
+        print("balie: say --all, or --settings for a desk without people and conversations", file=sys.stderr)
+        return 2
     try:
         with (
             told() as progress,
             archives.new_file(Path(file), force) as opened,
             Writer(opened, now()) as archive,
         ):
-            manifest = await write(archive, progress)
+            manifest = await write(archive, "all" if all else "settings", progress)
     except (Refused, OSError) as error:
         print(f"balie: nothing was exported: {error}", file=sys.stderr)
         return 1
-    chats = manifest.tables["chat"].rows
-    print(f"balie: {manifest.desk}: {chats} conversations and {manifest.files.count} attachments, in {file}")
-    print("       It is as secret as the desk's database: whoever has it can read everything.")
+    print(f"balie: exported {what_is_in(manifest)}, to {file}")
+    if all:
+        print("       It is as secret as the desk's database: whoever has it can read everything.")
     if missing := len(manifest.files.missing):
-        print(f"balie: {missing} attachments were not in {settings.data}, or damaged", file=sys.stderr)
+        print(f"balie: {missing} attachments were not in the data directory, or damaged", file=sys.stderr)
     return 0
 
 
-async def write(archive: Writer, progress: Progress) -> Manifest:
+def what_is_in(manifest: Manifest) -> str:
+    if manifest.kind != "all":
+        return f"{manifest.desk}: its settings"
+    chats, count = manifest.tables["chat"].rows, manifest.files.count
+    return f"{manifest.desk}: {chats} conversations and {count} attachments"
+
+
+async def write(archive: Writer, kind: Kind, progress: Progress) -> Manifest:
     desk = await Desk.select(Desk.id, Desk.name).first()
     if desk is None:
         raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
+    fields = {"format": (None, "zip"), "private": (None, kind == "all"), "files": (None, kind == "all")}
     async with db.transaction():  # before it is given out, so that it is known in any case
-        fields = {"format": (None, "zip"), "private": (None, True), "files": (None, True)}
         await audit.note(None, "exported", f"desk:{desk['id']}", fields)
+    missing: list[str] = []
     async with db.snapshot():
-        for table in moved():
+        for table in moved(kind):
             name = rows.name_of(table)
-            await archive.table(name, rows.lines(table, INSTEAD.get(name, {})), progress.tell)
-        missing = [sha256 async for sha256 in write_files(archive, progress)]
-        manifest = Manifest(
-            archives.FORMAT,
-            archives.VERSION,
-            desk["name"],
-            archive.made_at,
-            rows.migrated(),
-            await rows.last_ids(),
-            archive.tables,
-            archives.Files(archive.count, archive.bytes, missing),
-            {rows.name_of(table): rows.described(table) for table in moved()},
-            LEFT_OUT | MADE_ANEW,
-        )
+            await archive.table(name, rows.lines(table, instead(table, kind)), progress.tell)
+        if kind == "all":
+            missing = [sha256 async for sha256 in write_files(archive, progress)]
+        last_ids = await rows.last_ids() if kind == "all" else {}
+    left_out = dict.fromkeys(register.SAID, "a conversation, a person or a secret")
+    manifest = Manifest(
+        format=archives.FORMAT,
+        version=archives.VERSION,
+        kind=kind,
+        desk=desk["name"],
+        made_at=archive.made_at,
+        migrations=rows.migrated(),
+        last_ids=last_ids,
+        tables=archive.tables,
+        files=archives.Files(archive.count, archive.bytes, missing),
+        columns={rows.name_of(table): rows.described(table) for table in moved(kind)},
+        left_out={
+            name: why for name, why in (left_out | LEFT_OUT | MADE_ANEW).items() if name not in archive.tables
+        },
+    )
     archive.finish(manifest)
     return manifest
 
@@ -150,17 +193,28 @@ async def read_in(file: str) -> int:
     except (Refused, rows.Misfit, OSError) as error:
         print(f"balie: nothing was imported: {error}", file=sys.stderr)
         return 1
-    with told() as progress:
-        progress.tell("words to search for")
-        await searching.catch_up()
-    chats = manifest.tables["chat"].rows
-    print(f"balie: {manifest.desk}: {chats} conversations and {manifest.files.count} attachments are here")
+    print(f"balie: imported {what_is_in(manifest)}")
     if missing := len(manifest.files.missing):
         print(f"balie: {missing} attachments were not in the archive", file=sys.stderr)
     if (broken := (await audit.check()).broken) is not None:
         print(f"balie: the audit is broken at line {broken}, as in the archive", file=sys.stderr)
-    print("       Everybody signs in anew, with the password of before: bin/balie serve")
+    if manifest.kind == "all":
+        with told() as progress:
+            await write_words(progress)
+        print("       Everybody signs in anew, with the password of before: bin/balie serve")
     return 0
+
+
+async def write_words(progress: Progress) -> None:
+    """What is not done when this is interrupted, the server does."""
+    writing = asyncio.create_task(searching.catch_up())
+    while not writing.done():
+        (due,) = await db.sql(
+            "SELECT count(*) AS n FROM chat WHERE seq <> log_seq AND started_at IS NOT NULL"
+        )
+        progress.tell(f"words to search for: {due['n']} conversations to go")
+        await asyncio.wait([writing], timeout=1)
+    await writing
 
 
 async def read(archive: Reader, progress: Progress) -> Manifest:
@@ -178,6 +232,7 @@ async def read(archive: Reader, progress: Progress) -> Manifest:
                 place(archive, sha256)
                 progress.tell(f"attachments: {sha256[:8]}")
             await refuse_if_missing(archive, manifest)
+            await Desk.update({Desk.secret: secrets.token_hex(32)}).where(Desk.secret == "")
             await note(manifest)
             os.sync()
     return manifest
@@ -195,7 +250,7 @@ def refuse_other_schema(theirs: list[str]) -> None:
 
 
 def refuse_other_tables(manifest: Manifest) -> None:
-    ours = {rows.name_of(table): rows.described(table) for table in moved()}
+    ours = {rows.name_of(table): rows.described(table) for table in moved(manifest.kind)}
     if other := manifest.tables.keys() ^ ours.keys():
         raise Refused(f"the archive has other tables than this Balie: {', '.join(sorted(other))}")
     if other := {name for name in ours if manifest.columns.get(name) != ours[name]}:
@@ -223,7 +278,7 @@ async def refuse_unless_empty() -> None:
 
 
 async def put_rows(archive: Reader, manifest: Manifest, progress: Progress) -> None:
-    for table in moved():
+    for table in moved(manifest.kind):
         name = rows.name_of(table)
         progress.tell(f"{name}: {manifest.tables[name].rows}")
         await rows.put(table, archive.lines(name, manifest.tables[name]))
@@ -283,10 +338,11 @@ def placing() -> Iterator[Placing]:
 commands: list[Any] = [
     (
         "export",
-        "write all that the desk has to one file",
+        "write the desk to one file",
         export,
-        ("file", {"metavar": "FILE", "help": "a zip; as secret as the desk's database"}),
-        ("--all", {"action": "store_true", "required": True, "help": "everything: there is no less yet"}),
+        ("file", {"metavar": "FILE", "help": "a zip; with --all as secret as the desk's database"}),
+        ("--all", {"action": "store_true", "help": "everything, to move the desk"}),
+        ("--settings", {"action": "store_true", "help": "without people, conversations and secrets"}),
         ("--force", {"action": "store_true", "help": "overwrite the file if it is there"}),
     ),
     (

@@ -10,7 +10,7 @@ import stat
 import sys
 import tracemalloc
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from db import example_desk, rows
 from db.clock import now
 from db.settings import settings
 from db.tables import TABLES, Attachment, Audit, Chat, Desk, Message, Offer, PrivateAttachment
-from features import archives, first_admin, moving, searching
+from features import archives, first_admin, moving, register, searching
 from tests import scenes
 from tests.conftest import Clock, Databases, serving
 from tests.conftest import Desk as RunningDesk
@@ -223,11 +223,11 @@ async def test_every_kind_of_row_comes_through_to_the_letter(
         await databases.drop(url)
 
 
-async def everything() -> dict[str, list[dict[str, Any]]]:
+async def everything(kind: archives.Kind = "all") -> dict[str, list[dict[str, Any]]]:
     """Of what moves."""
     ignored = moving.INSTEAD
     found = {}
-    for table in moving.moved():
+    for table in moving.moved(kind):
         name = rows.name_of(table)
         kept = [each for each in rows.described(table) if each not in ignored.get(name, {})]
         found[name] = await db.sql(f'SELECT {", ".join(kept)} FROM "{name}" ORDER BY id')
@@ -334,13 +334,55 @@ async def test_a_file_that_is_there_stays_unless_told_otherwise(
     assert set(os.listdir(tmp_path)) == {"desk.zip", "a"}, "and nothing half done beside it"
 
 
-async def test_less_than_everything_has_to_be_asked_for_otherwise(
-    example_database: str, tmp_path: Path
+async def test_what_is_to_be_written_has_to_be_said(example_database: str, tmp_path: Path) -> None:
+    for wish in ((), ("--all", "--settings")):
+        said = await balie("export", *wish, tmp_path / "desk.zip", database=example_database, data=tmp_path)
+        assert (said.status, said.out) == (2, "")
+        assert "say --all, or --settings" in said.err
+        assert not list(tmp_path.glob("*.zip"))
+    told = (await balie("--help", database=example_database, data=tmp_path)).out
+    assert re.search(r"^ +export +write the desk to one file$", told, re.MULTILINE)
+    assert re.search(r"^ +import +read what export wrote", told, re.MULTILINE)
+
+
+async def test_settings_alone_make_another_desk_without_anybody_in_it(
+    databases: Databases, engine: str, example_database: str, clock: Clock, tmp_path: Path
 ) -> None:
-    said = await balie("export", tmp_path / "desk.zip", database=example_database, data=tmp_path)
-    assert said.status == 2
-    assert "--all" in said.err
-    assert "export" in (await balie("--help", database=example_database, data=tmp_path)).out
+    file, url = tmp_path / "settings.zip", await databases.make(OTHER[engine], "empty")
+    async with serving(example_database, tmp_path) as desk:
+        await talk_with_everything(desk)
+        await db.sql("UPDATE queue SET closed_at = {}, closed_by = 5 WHERE id = 1", now())
+        said = await balie("export", "--settings", file, database=example_database, data=tmp_path)
+        assert said.status == 0, said.err
+        before = await everything("settings")
+        hidden = await db.sql(
+            "SELECT secret AS text FROM desk UNION SELECT material FROM signing_key"
+            " UNION SELECT password_hash FROM agent UNION SELECT email FROM agent WHERE email <> ''"
+        )
+    found = b"".join(members(file).values())
+    assert b"Vergunningen" in found
+    for text in (*(row["text"] for row in hidden), "kanarievogel", "Chlo", "Jef Peeters"):
+        assert text.encode() not in found
+    await imported(file, url, tmp_path / "there")
+    await db.connect(url)
+    after = await everything("settings")
+    link = await first_admin.first_admin_link()
+    await db.disconnect()
+    assert link, "its first admin comes by a link"
+    assert after.keys() == before.keys()
+    for name in before.keys() - {"desk", "queue"}:
+        assert after[name] == before[name], name
+    assert len(after["desk"][0]["secret"]) == 64
+    assert after["desk"][0]["secret"] != before["desk"][0]["secret"]
+    assert [row["closed_at"] for row in after["queue"]] == [None, None]
+    await databases.drop(url)
+
+
+def test_settings_are_what_the_register_calls_so_but_for_keys_and_people() -> None:
+    setup = {name for name, (purpose, _kinds) in register.SAID.items() if purpose == "setup"}
+    chosen = {rows.name_of(table) for table in moving.moved("settings")}
+    assert setup - chosen == {"signing_key", "agent_profile"}
+    assert chosen <= setup
 
 
 @pytest.mark.parametrize(
@@ -351,7 +393,7 @@ async def test_a_file_that_cannot_be_is_refused_in_words(
 ) -> None:
     await db.connect(example_database)
     with here(tmp_path):
-        assert await moving.export(str(tmp_path / name), True, False) == 1
+        assert await moving.export(str(tmp_path / name), True, False, False) == 1
     await db.disconnect()
     assert words in capsys.readouterr().err
 
@@ -360,7 +402,7 @@ async def test_a_database_without_a_desk_is_not_written(
     connected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with here(tmp_path):
-        assert await moving.export(str(tmp_path / "desk.zip"), True, False) == 1
+        assert await moving.export(str(tmp_path / "desk.zip"), True, False, False) == 1
     assert "there is no desk" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
 
@@ -401,31 +443,46 @@ async def test_what_the_data_directory_has_not_is_told_and_does_not_hold_the_res
     await databases.drop(url)
 
 
-async def test_memory_does_not_grow_with_the_desk(filled: str, tmp_path: Path) -> None:
-    async def peak(file: str) -> int:
-        tracemalloc.start()
-        try:
-            with here(tmp_path):
-                assert await moving.export(str(tmp_path / file), True, False) == 0
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+async def test_memory_does_not_grow_with_the_desk(
+    filled: str, databases: Databases, engine: str, tmp_path: Path
+) -> None:
+    async def exports(file: str) -> int:
+        with here(tmp_path):
+            return await moving.export(str(tmp_path / file), True, False, False)
+
+    async def imports(file: str) -> int:
+        with here(tmp_path / "there"):
+            await moving.read(archives.Reader(tmp_path / file), moving.Progress())
+        return 0
 
     await db.connect(filled)
-    await peak("warm.zip")
-    small = await peak("small.zip")
+    await peak(exports("warm.zip"))
+    small = [await peak(exports("small.zip"))]
     for part in range(20):
+        new = (part * 1_000 + n for n in range(2, 1_002))
         await Message.insert(
-            *(
-                Message(chat=1, seq=part * 1_000 + n, key=f"{part}-{n}", author="visitor", sent_at=now())
-                for n in range(2, 1_002)
-            )
+            *(Message(chat=1, seq=n, key=str(n), author="visitor", sent_at=now()) for n in new)
         )
     await db.sql("UPDATE message SET body = {}", "tekst " * 100)
-    large = await peak("large.zip")
-    await db.disconnect()
-    assert (tmp_path / "small.zip").stat().st_size < (tmp_path / "large.zip").stat().st_size
-    assert large < small + 4_000_000, "12 MB of messages"
+    large = [await peak(exports("large.zip"))]
+    for name, peaks in (("small.zip", small), ("large.zip", large)):
+        url = await databases.make(engine, "empty")
+        (tmp_path / "there").mkdir(exist_ok=True)
+        await db.connect(url)
+        peaks.append(await peak(imports(name)))
+        await db.disconnect()
+        await databases.drop(url)
+    grown = [after - before for before, after in zip(small, large, strict=True)]
+    assert max(grown) < 4_000_000, "of 15 MB of messages"
+
+
+async def peak(work: Awaitable[int]) -> int:
+    tracemalloc.start()
+    try:
+        assert await work == 0
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 # ---- in --------------------------------------------------------------------------------------------------
@@ -452,7 +509,7 @@ async def filled(database: str, clock: Clock, tmp_path: Path) -> str:
 async def archive(filled: str, tmp_path: Path) -> Path:
     await db.connect(filled)
     with here(tmp_path):
-        assert await moving.export(str(tmp_path / "desk.zip"), True, False) == 0
+        assert await moving.export(str(tmp_path / "desk.zip"), True, False, False) == 0
     await db.disconnect()
     return tmp_path / "desk.zip"
 
@@ -624,7 +681,7 @@ async def test_an_archive_packed_anew_is_taken(
     """The same way as those that are refused, with nothing changed: it was not that."""
     said = await read_in(rewritten(archive, lambda found: None), tmp_path / "there", capsys)
     assert said.status == 0, said.err
-    assert "3 attachments are here" in said.out
+    assert "1 conversations and 3 attachments\n" in said.out
     assert len(lying(tmp_path / "there" / "files")) == 3
     assert [row["what"] for row in await Audit.select().order_by(Audit.id)][1:] == ["exported", "imported"]
 
