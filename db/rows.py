@@ -22,7 +22,7 @@ from db.tables import TABLES
 AT_A_TIME = 500  # rows
 MOST_VALUES = 30_000  # in one statement; both databases take 32,766
 Number = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Id = Annotated[int, Meta(ge=1, le=2**53)]  # far from where counting ends
 Moment = Annotated[datetime, Meta(tz=True)]
 # By the kind of column: what it is called, and what a line may hold there.
 KINDS: dict[str, tuple[str, Any]] = {
@@ -85,7 +85,7 @@ def as_it_is(text: str) -> Raw | str:
     if text[:1] in ("{", "[") and text[-1:] in ("}", "]") and "\n" not in text and "\r" not in text:
         try:
             msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return text
         return Raw(text.encode())
     return text
@@ -115,7 +115,7 @@ def rows_in(table: type[Table], given: Iterable[bytes]) -> Iterator[list[Any]]:
         try:
             row = decoder.decode(each)
             yield [text_of(value) if type(value) is Raw else value for value in msgspec.structs.astuple(row)]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Misfit(f"{name_of(table)}, line {number}: {error}") from error
 
 

@@ -20,10 +20,10 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal, Self, TypeVar
+from typing import IO, Annotated, Literal, Self, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 FORMAT = "balie"
 VERSION = 1
@@ -35,7 +35,14 @@ Kind = Literal["all", "settings"]
 MANIFEST, README = "manifest.json", "README.txt"
 FILE = re.compile(r"files/([0-9a-f]{64})")
 SAFE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)  # also RecursionError
 ABOUT = """This is a desk of Balie, live chat: {desk}. {secrecy}
 
 manifest.json          what this is, which columns the tables have, and of each table the number of rows, the
@@ -82,7 +89,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     desk: str
     made_at: datetime
     migrations: list[str]
-    last_ids: dict[str, int]
+    last_ids: dict[str, Annotated[int, Meta(ge=0, le=2**53)]]
     tables: dict[str, Table]
     files: Files
     columns: dict[str, dict[str, str]]

@@ -101,8 +101,7 @@ def told() -> Iterator[Progress]:
 async def export(file: str, all: bool, settings: bool, force: bool) -> int:
     """From the command line: 0 if it is written."""
     if all == settings:
-        print("balie: say --all, or --settings for a desk without people and conversations", file=sys.stderr)
-        return 2
+        return complain("say --all, or --settings for a desk without people and conversations", 2)
     try:
         with (
             told() as progress,
@@ -111,21 +110,35 @@ async def export(file: str, all: bool, settings: bool, force: bool) -> int:
         ):
             manifest = await write(archive, "all" if all else "settings", progress)
     except (Refused, OSError) as error:
-        print(f"balie: nothing was exported: {error}", file=sys.stderr)
-        return 1
+        return complain(f"nothing was exported: {error}")
     print(f"balie: exported {what_is_in(manifest)}, to {file}")
     if all:
         print("       It is as secret as the desk's database: whoever has it can read everything.")
     if missing := len(manifest.files.missing):
-        print(f"balie: {missing} attachments were not in the data directory, or damaged", file=sys.stderr)
+        complain(f"{counted(missing, 'attachment')} not in the data directory, or damaged")
     return 0
 
 
+def complain(words: str, status: int = 1) -> int:
+    """To a terminal, which an archive could make do things."""
+    print(f"balie: {printable(words)}", file=sys.stderr)
+    return status
+
+
+def printable(words: str) -> str:
+    return "".join(each for each in words if each.isprintable())
+
+
 def what_is_in(manifest: Manifest) -> str:
+    desk = printable(manifest.desk)
     if manifest.kind != "all":
-        return f"{manifest.desk}: its settings"
+        return f"{desk}: its settings"
     chats, count = manifest.tables["chat"].rows, manifest.files.count
-    return f"{manifest.desk}: {chats} conversations and {count} attachments"
+    return f"{desk}: {counted(chats, 'conversation')}, {counted(count, 'attachment')}"
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 async def write(archive: Writer, kind: Kind, progress: Progress) -> Manifest:
@@ -191,13 +204,12 @@ async def read_in(file: str) -> int:
         with told() as progress:
             manifest = await read(Reader(Path(file)), progress)
     except (Refused, rows.Misfit, OSError) as error:
-        print(f"balie: nothing was imported: {error}", file=sys.stderr)
-        return 1
+        return complain(f"nothing was imported: {error}")
     print(f"balie: imported {what_is_in(manifest)}")
     if missing := len(manifest.files.missing):
-        print(f"balie: {missing} attachments were not in the archive", file=sys.stderr)
+        complain(f"{counted(missing, 'attachment')} not in the archive")
     if (broken := (await audit.check()).broken) is not None:
-        print(f"balie: the audit is broken at line {broken}, as in the archive", file=sys.stderr)
+        complain(f"the audit is broken at line {broken}, as in the archive")
     if manifest.kind == "all":
         with told() as progress:
             await write_words(progress)

@@ -436,10 +436,10 @@ async def test_what_the_data_directory_has_not_is_told_and_does_not_hold_the_res
     (tmp_path / "files" / changed[:2] / changed[2:]).write_bytes(b"rot")
     said = await balie("export", "--all", tmp_path / "desk.zip", database=filled, data=tmp_path)
     assert said.status == 0
-    assert "2 attachments were not in" in said.err
+    assert "2 attachments not in the data directory" in said.err
     url = await databases.make(engine, "empty")
     said = await imported(tmp_path / "desk.zip", url, tmp_path / "there")
-    assert "2 attachments were not in the archive" in said.err
+    assert "2 attachments not in the archive" in said.err
     await databases.drop(url)
 
 
@@ -658,6 +658,14 @@ REFUSED: dict[str, tuple[Callable[[Members], object], str]] = {
         "does not belong in the archive of a desk",
     ),
     "an absolute name": (lambda found: found.update({"/etc/evil": b""}), "'/etc/evil' does not belong"),
+    "a number from where nobody can count on": (
+        manifest_with(last_ids={"chat": 2**63}),
+        "manifest.json is damaged",
+    ),
+    "words for a terminal": (
+        table_with("chat", lambda lines: lines[0].update({"\x1b[2J": 1})),
+        "unknown field `[2J`",
+    ),
     "a directory": (lambda found: found.update({"files/": b""}), "'files/' does not belong"),
 }
 
@@ -681,7 +689,7 @@ async def test_an_archive_packed_anew_is_taken(
     """The same way as those that are refused, with nothing changed: it was not that."""
     said = await read_in(rewritten(archive, lambda found: None), tmp_path / "there", capsys)
     assert said.status == 0, said.err
-    assert "1 conversations and 3 attachments\n" in said.out
+    assert "1 conversation, 3 attachments\n" in said.out
     assert len(lying(tmp_path / "there" / "files")) == 3
     assert [row["what"] for row in await Audit.select().order_by(Audit.id)][1:] == ["exported", "imported"]
 
