@@ -25,11 +25,13 @@ import db
 from db import rows
 from db.clock import now
 from db.settings import settings
-from db.tables import TABLES, Chat, Desk, Step
+from db.tables import TABLES, Chat, Desk, Queue, Step
 from features import archives, audit, files, register, searching
 from features.archives import Kind, Manifest, Reader, Refused, Writer
 
-LEFT_OUT = {
+# Whatever lets people in for a while: the register says which, so that a new one stays behind, too.
+DOORS = [name for name, (purpose, _kinds) in register.SAID.items() if purpose == "door"]
+LEFT_OUT = dict.fromkeys(DOORS, "signing in: everybody does so anew") | {
     "session": "browsers that are signed in: everybody signs in anew",
     "one_time_link": "links that work once, for hours or days: ask for new ones",
     "sign_in_failure": "wrong passwords of the last minutes",
@@ -49,11 +51,10 @@ def moved(kind: Kind = "all") -> list[type[Table]]:
 
 
 def is_setting(table: type[Table]) -> bool:
-    """A key without its secret is none; and nobody is there to whom anything could belong."""
+    """Not what is nothing without its secret, or without the people it is about."""
     purpose, kinds = register.SAID[rows.name_of(table)]
-    others = [column for column in table._meta.foreign_key_columns if leads_away(column)]
-    whole = "secret" not in kinds or table is Desk
-    return purpose == "setup" and whole and all(column._meta.null for column in others)
+    whole = "secret" not in kinds and not any(map(leads_away, table._meta.foreign_key_columns))
+    return purpose == "setup" and (whole or table in (Desk, Queue))
 
 
 def leads_away(column: Any) -> bool:
