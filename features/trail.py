@@ -36,10 +36,10 @@ DONE: dict[str, Callable[[], str]] = {
     "made": lambda: _("made"),
     "changed": lambda: _("made a change to"),
     "deleted": lambda: _("deleted"),
+    "imported": lambda: _("imported"),
     "looked": lambda: _("looked at"),
     "searched": lambda: _("searched"),
     "exported": lambda: _("exported"),
-    "imported": lambda: _("imported"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),
