@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -45,6 +46,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 DRAIN_S = 5
+INTERRUPTED = 130  # what a shell expects
 
 log = structlog.get_logger("balie")
 
@@ -189,9 +191,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    for name, _what, command in features.each("commands"):
+    for name, _what, command, *own in features.each("commands"):
         if name == given.command:
-            return asyncio.run(obeyed(command))
+            with contextlib.suppress(KeyboardInterrupt):
+                return asyncio.run(obeyed(partial(command, **chosen(given, own))))
+            return INTERRUPTED
     asyncio.run(prepare())
     freeze()
     running_server = server(create_app())
@@ -202,17 +206,24 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="balie", description="Live chat for public-service desks.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serving = (("demo", "serve an example desk, to look at"), ("serve", "serve your desk"))
-    others = tuple((name, what) for name, what, _command in features.each("commands"))
-    for name, what in serving + others:
+    serving = [("demo", "serve an example desk, to look at", None), ("serve", "serve your desk", None)]
+    for name, what, function, *own in [*serving, *features.each("commands")]:
         command = commands.add_parser(name, help=what, description=what.capitalize() + ".")
-        if (name, what) in serving:
+        for flag, options in own:
+            command.add_argument(flag, **options)
+        if function is None:
             command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
             command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
         )
     return top
+
+
+def chosen(given: argparse.Namespace, own: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What the command line says for a command's own arguments."""
+    names = [flag.lstrip("-").replace("-", "_") for flag, _options in own]
+    return {name: getattr(given, name) for name in names}
 
 
 async def obeyed(command: Callable[[], Awaitable[int]]) -> int:

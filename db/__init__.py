@@ -13,7 +13,7 @@ the rest.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -30,9 +30,11 @@ __all__ = [
     "connect",
     "dialect",
     "disconnect",
+    "execute",
     "lock",
     "savepoint",
     "scrub",
+    "snapshot",
     "sql",
     "transaction",
 ]
@@ -73,6 +75,11 @@ def transaction() -> AbstractAsyncContextManager[object]:
     return _connected().transaction()
 
 
+def snapshot() -> AbstractAsyncContextManager[object]:
+    """Everything as it is now, however long the block reads it. It writes nothing and holds nobody up."""
+    return _connected().snapshot()
+
+
 def savepoint() -> AbstractAsyncContextManager[object]:
     """A part of a transaction that may fail without taking the rest along."""
     return _connected().savepoint()
@@ -103,6 +110,11 @@ async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
     matters."""
     engine = _connected()
     return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
+
+
+async def execute(query: str, args: Sequence[Any]) -> None:
+    """A query with the database's own placeholders: for thousands of values at a time."""
+    await _connected().run(query, args)
 
 
 def _connected() -> Database:

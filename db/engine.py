@@ -9,6 +9,8 @@ both, so that both keep the same rules:
 * after an error in it nothing of it can be committed (PostgreSQL would say yes and drop it);
 * cancelling its task at any moment leaves no open transaction and no lock that is held;
 * what was given to `after_commit` is called once the commit has succeeded, even if it was cancelled by then.
+
+A snapshot is a transaction that only reads, all of it as it was at its beginning, and holds nobody up.
 """
 
 import asyncio
@@ -61,6 +63,9 @@ class _Transactional:
     engine_type: str
 
     def new_transaction(self) -> "Transaction":
+        raise NotImplementedError
+
+    def snapshot(self) -> "Transaction":
         raise NotImplementedError
 
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
@@ -296,6 +301,9 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     def new_transaction(self) -> "SqliteTransaction":
         return SqliteTransaction(self)
 
+    def snapshot(self) -> "SqliteSnapshot":
+        return SqliteSnapshot(self)
+
     async def lock(self, key: int) -> None:
         self._mine("lock")  # and that is all: the writer is alone
 
@@ -331,6 +339,31 @@ class SqliteTransaction(Transaction):
 
     async def give_connection_back(self) -> None:
         self.engine.turn.release()
+
+
+class SqliteSnapshot(Transaction):
+    """On a connection of its own: readers and the writer go on."""
+
+    engine: Sqlite
+
+    async def take_connection(self) -> None:
+        self.connection = _Connections(self.engine.connection_kwargs, 1, "query_only = ON")
+
+    async def begin(self) -> None:
+        await self.connection.run(_fetch, "BEGIN", ())
+        await self.connection.run(_fetch, "SELECT 1 FROM sqlite_master", ())  # from here on nothing changes
+
+    async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
+        return await self.connection.run(_fetch, sql, args)
+
+    async def commit(self) -> None:
+        await self.roll_back()
+
+    async def roll_back(self) -> None:
+        await self.connection.run(_roll_back)
+
+    async def give_connection_back(self) -> None:
+        self.connection.close()
 
 
 class _Connections:
@@ -418,6 +451,9 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
     def new_transaction(self) -> "PostgresTransaction":
         return PostgresTransaction(self)
 
+    def snapshot(self) -> "PostgresSnapshot":
+        return PostgresSnapshot(self)
+
     async def lock(self, key: int) -> None:
         await self._mine("lock").run("SELECT pg_advisory_xact_lock($1)", [key])
 
@@ -464,6 +500,12 @@ class PostgresTransaction(Transaction):
 
     async def give_connection_back(self) -> None:
         await self.engine._pool().release(self.connection)
+
+
+class PostgresSnapshot(PostgresTransaction):
+    async def begin(self) -> None:
+        await self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await self.connection.execute("SELECT 1")  # from here on nothing changes
 
 
 Database = Sqlite | Postgres

@@ -2,7 +2,8 @@
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
 told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
-for the terminal; and `commands`, (name, what it does, function) each.
+for the terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
+is told) for every argument, which the function gets by name.
 """
 
 from types import ModuleType
@@ -51,6 +52,7 @@ from features import (
     marks,
     matching,
     messages,
+    moving,
     offer_settings,
     offers,
     opening,
@@ -189,6 +191,7 @@ ALL: tuple[ModuleType, ...] = (
     disclosure,
     erasure,
     register,
+    moving,
     demo,
     health,
 )

@@ -36,6 +36,7 @@ DONE: dict[str, Callable[[], str]] = {
     "made": lambda: _("made"),
     "changed": lambda: _("made a change to"),
     "deleted": lambda: _("deleted"),
+    "imported": lambda: _("imported"),
     "looked": lambda: _("looked at"),
     "searched": lambda: _("searched"),
     "exported": lambda: _("exported"),
