@@ -14,6 +14,8 @@ class Facts:
     time_zone: ZoneInfo
     language: str
     secret: bytes
+    block_days: int = 7
+    emergency_numbers: str = ""  # besides 112
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -21,9 +23,16 @@ facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
 
 async def load() -> Facts:
     global facts
-    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret).first()
+    row = await Desk.select().first()
     if row:
-        facts = Facts(row["name"], ZoneInfo(row["time_zone"]), row["language"], row["secret"].encode())
+        facts = Facts(
+            row["name"],
+            ZoneInfo(row["time_zone"]),
+            row["language"],
+            row["secret"].encode(),
+            row["block_days"],
+            row["emergency_numbers"],
+        )
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts
 

@@ -121,7 +121,7 @@ async def written(chat: dict[str, Any], side: str = "visitor", language: str = "
 
 
 def facts(chat: dict[str, Any], told: list[Told]) -> list[tuple[str, str]]:
-    agents = dict.fromkeys(one_line(each.name) for each in told if each.kind == "joined")
+    agents = dict.fromkeys(one_line(each.name) for each in told if each.kind in ("joined", "taken_over"))
     people = [one_line(chat["visitor_name"]) or _("Visitor"), *agents]
     said = [(_("Participants"), ", ".join(people)), (_("Started"), moment(chat["started_at"]))]
     if chat["ended_at"]:

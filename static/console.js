@@ -7,7 +7,7 @@ const console_ = document.getElementById("console"); // absent on the pages befo
 const tabs = () => all("#tabs [role=tab]");
 const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
 let accepting = false; // and since then no tab has been chosen by hand
-let wanted = null; // a tab that is on its way
+let wanted = location.hash.slice(1) || null; // a tab that is on its way
 let last = null;
 let lastPlace = 0;
 

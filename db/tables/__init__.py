@@ -40,7 +40,7 @@ from db.tables.desk import (
     SignInFailure,
     SpecialDay,
 )
-from db.tables.privacy import Erasure, LegalHold, Retention
+from db.tables.privacy import Block, Emergency, Erasure, LegalHold, Retention
 from db.tables.reports import Turn
 from db.tables.tools import (
     Attachment,
@@ -60,8 +60,10 @@ __all__ = [
     "AgentProfile",
     "Attachment",
     "Audit",
+    "Block",
     "Chat",
     "Desk",
+    "Emergency",
     "Erasure",
     "Holiday",
     "Identity",
@@ -146,5 +148,7 @@ TABLES: tuple[type[Table], ...] = (
     Turn,
     Retention,
     LegalHold,
+    Block,
+    Emergency,
     Erasure,
 )

@@ -21,6 +21,8 @@ class Desk(Table, tablename="desk"):
     secret = Text(secret=True)  # keys what must be recognised but not read, such as a visitor's address
     alive_at: Timestamptz = Timestamptz(null=True, default=None)  # when a server was last up
     version = Integer(default=1)  # counts its changes: two admins do not undo each other's unseen
+    block_days = Integer(default=7)  # for how long whoever behaved badly is kept out
+    emergency_numbers = Text(default="")  # besides 112, a line each: the number, then whose it is
 
 
 class Role(Table, tablename="role"):
