@@ -190,7 +190,7 @@ ui = template("""
   {% if code %}<div role="alert">{{ notice("error", problem(code)) }}</div>{% endif %}
   {% if code != "off_duty" %}
   {% set others = chat.agents | reject("equalto", person.name) | list %}
-  <p>{% if others %}{{ _("%(names)s leaves the conversation and is told so. The visitor reads “%(words)s”.", names=others | all_of, words=_("%(name)s takes over the conversation", name=person.name)) }}{% else %}{{ _("Nobody is in it: you are at once.") }}{% endif %}</p>
+  <p>{% if others %}{{ _("The conversation goes from %(names)s to you; they are told so. The visitor reads “%(words)s”.", names=others | all_of, words=_("%(name)s takes over the conversation", name=person.name)) }}{% else %}{{ _("Nobody is in it: you are at once.") }}{% endif %}</p>
   {% endif %}
   <form method="dialog" class="actions end" hx-post="/settings/running/{{ chat.id }}/takeover" hx-swap="none">
     <input type="hidden" name="seen" value="{{ seen }}">
