@@ -19,7 +19,19 @@ from msgspec import Struct
 
 import db
 from db.tables import Agent, Chat
-from features import audit, invitations, invites, ledger, live, messages, presence, private, routing, settings
+from features import (
+    audit,
+    duty,
+    invitations,
+    invites,
+    ledger,
+    live,
+    messages,
+    presence,
+    private,
+    routing,
+    settings,
+)
 from features import supervision as running
 from features.access import Person, agent_of, may
 from layouts import Form, html, swap, template
@@ -133,8 +145,11 @@ async def taking(person: Person, chat: int, code: str = "") -> Response[str]:
     found = await running.find(chat)
     if found is None:
         return over()
+    refused = bool(code)
+    if (await duty.duty_of(person.id)).profile is None:
+        code = "off_duty"
     drawn = ui.ask_taking(person, found, await seats(chat), code)
-    return html(swap("#ask-body", drawn, "innerHTML"), status_code=409 if code else 200)
+    return html(swap("#ask-body", drawn, "innerHTML"), status_code=409 if refused else 200)
 
 
 @get("/settings/running/{chat:int}/move", guards=[may("supervise")])
@@ -208,7 +223,7 @@ ui = template("""
     <input type="hidden" name="seen" value="{{ seen }}">
     <p>{{ _("It keeps its place in line and everything that was said. The visitor is told.") }}</p>
     <div class="field">
-      <label for="move-to">{{ _("To") }}</label>
+      <label for="move-to">{{ _("Where to") }}</label>
       <div class="select">
         <select class="input" id="move-to" name="to" autofocus{% if problem %} aria-invalid="true" aria-describedby="move-to-error"{% endif %}>
           <option value="">{{ _("Choose…") }}</option>

@@ -85,7 +85,14 @@ async def own_chat(caller: Caller) -> dict[str, Any]:
     row = (
         caller.id is not None
         and await Chat.select(
-            Chat.id, Chat.state, Chat.begun, Chat.language, Chat.visitor_name, Chat.started_at, Chat.ended_at
+            Chat.id,
+            Chat.state,
+            Chat.begun,
+            Chat.language,
+            Chat.visitor_name,
+            Chat.started_at,
+            Chat.ended_at,
+            Chat.ended_how,
         )
         .where(Chat.visitor == caller.id)
         .where(Chat.started_at.is_not_null())
