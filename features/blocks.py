@@ -24,7 +24,7 @@ from db.clock import now
 from db.tables import Block, Chat, Visitor
 from features import audit, desk, live, participations, routing, settings, widget
 from features.access import Person, agent_of, may
-from features.widget import Today, WidgetFacts
+from features.widget import WidgetFacts
 from layouts import Form, _, html, swap, template
 
 REASON_LENGTH = 300
@@ -42,7 +42,6 @@ class KeptOut:
 
     until: datetime
     widget: WidgetFacts
-    hours: list[Today]
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,7 @@ async def of(visitor: int | None) -> KeptOut | None:
         return None
     row = await Visitor.select(Visitor.widget.key.as_alias("key")).where(Visitor.id == visitor).first()
     found = await widget.widget_by_key(row["key"]) if row else None
-    if found is None:
-        return None
-    return KeptOut(moment, found, await widget.todays_hours(await widget.subjects(found.id)))
+    return KeptOut(moment, found) if found else None
 
 
 # ---- the agent's part ------------------------------------------------------------------------------------
@@ -230,7 +227,7 @@ ui = template("""
 {% call notice("info", _("Until %(day)s, %(time)s you cannot chat with us. You can reach us in another way, also if you do not agree.", day=out.until | short_day, time=out.until | clock_time)) %}
 {% if out.widget.info_url %}{{ button(_("See the information page"), "primary", "info", attrs={"href": out.widget.info_url, "target": "_blank", "rel": "noopener"}) }}{% endif %}
 {% endcall %}
-{% if not out.widget.info_url %}{{ widgets.card(out.widget, out.hours) }}{% endif %}
+{% if not out.widget.info_url %}{{ widgets.card(out.widget, []) }}{% endif %}
 {% endmacro %}
 
 {% macro panel(out) %}

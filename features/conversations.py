@@ -254,7 +254,7 @@ async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged | Emergen
     regions = {"head": ui.head, "details": details.ui.panel, "closed": ui.closed}
     drawn = (swap(f"#{name}-{event.chat}", macro(found[0])) for name, macro in regions.items())
     strip = swap(f"#invite-{event.chat}", invites.ui.strip(event.chat, found[0].invite))
-    pinned = swap(f"#emergency-{event.chat}", emergency.ui.pinned(event.chat, found[0].alarm))
+    pinned = swap(f"#emergency-{event.chat}", emergency.ui.pinned(event.chat, found[0].alarm, found[0].over))
     return Markup("").join(drawn) + strip + pinned
 
 
@@ -328,7 +328,7 @@ ui = template("""
 <section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
   <div class="conversation">
     {{ head(chat) }}
-    {{ emergency.pinned(chat.id, chat.alarm) }}
+    {{ emergency.pinned(chat.id, chat.alarm, chat.over) }}
     <div class="thread-frame">
       <div class="log" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}">
         <ol class="thread" id="thread-{{ chat.id }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>

@@ -176,12 +176,14 @@ async def end_it(request: Request[Any, Any, Any], chat: FromPath[int]) -> Respon
     return html()
 
 
-@live.on(live.Connected, EmergencyChanged, page="console")
+@live.on(live.Connected, EmergencyChanged, routing.ConversationsChanged, page="console")
 async def redraw_alarms(viewer: Any, event: live.Event) -> Markup | None:
-    """For supervisors, wherever they are in their console, until it is over."""
+    """For supervisors, wherever they are in their console, until it is over; in their own chats it stands
+    there."""
     if "supervise" not in viewer.person.permissions:
         return None
-    return swap("#alarms", ui.alarms(await running()))
+    own = {chat for chat, _name in await participations.visitors_of(viewer.person.id)}
+    return swap("#alarms", ui.alarms([each for each in await running() if each.chat not in own]))
 
 
 layouts.env.globals["emergency_numbers"] = numbers
@@ -217,11 +219,11 @@ ui = template("""
 {% endmacro %}
 
 {# At the top of the agent's chat. #}
-{% macro pinned(chat, alarm) %}
+{% macro pinned(chat, alarm, over=false) %}
 <div id="emergency-{{ chat }}" role="status"{% if alarm %} class="emergency"{% endif %}>
   {% if alarm %}
   {{ icon("siren") }}
-  <div class="emergency-body"><p><strong>{{ _("Emergency") }}</strong> <span class="emergency-who">{{ _("raised by %(name)s at %(time)s", name=alarm.name, time=alarm.raised_at | clock_time) }}{% if alarm.shown %} · {{ _("the visitor sees the numbers") }}{% endif %}</span></p>{{ list() }}</div>
+  <div class="emergency-body"><p><strong>{{ _("Emergency") }}</strong> <span class="emergency-who">{{ _("raised by %(name)s at %(time)s", name=alarm.name, time=alarm.raised_at | clock_time) }}{% if alarm.shown and not over %} · {{ _("the visitor sees the numbers") }}{% endif %}</span></p>{{ list() }}</div>
   {{ button(_("Take back"), "secondary", attrs={"hx-delete": "/chats/" ~ chat ~ "/emergency", "hx-swap": "none", "aria-label": _("Take back the emergency")}) }}
   {% endif %}
 </div>

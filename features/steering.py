@@ -211,7 +211,7 @@ ui = template("""
     <input type="hidden" name="seen" value="{{ seen }}">
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
     {% if code == "off_duty" %}{{ button(_("To the console"), "primary", "messages-square", attrs={"href": "/console"}) }}
-    {% else %}{{ button(_("Take over"), "primary", "user-plus", type="submit") }}{% endif %}
+    {% else %}{{ button(_("Take over"), "primary", type="submit") }}{% endif %}
   </form>
 </div>
 {% endmacro %}

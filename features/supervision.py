@@ -145,7 +145,7 @@ ui = template("""
   <tbody>{% for each in running %}
   <tr><th scope="row"><a href="/settings/running/{{ each.id }}" translate="no">{{ each.visitor or _("Visitor") }}</a></th>
     <td data-label="{{ _("Queue") }}" translate="no">{{ each.queue }}</td>
-    <td data-label="{{ _("State") }}">{% if each.alarm %}{{ danger() }}{% endif %}{{ status("amber" if each.waiting else "green", _("Waits") if each.waiting else _("Running")) }}</td>
+    <td data-label="{{ _("State") }}"><div class="states">{% if each.alarm %}{{ danger() }}{% endif %}{{ status("amber" if each.waiting else "green", _("Waits") if each.waiting else _("Running")) }}</div></td>
     <td data-label="{{ _("Agents") }}" translate="no">{{ each.agents | join(", ") or "–" }}</td>
     <td class="number" data-label="{{ _("Since") }}">{{ report_words.span(each.since_s) }}</td>
     <td>{{ steer(person, each, each.visitor or _("Visitor")) }}</td></tr>
@@ -167,7 +167,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro state(chat) %}
-<div id="running-state">{% if chat.alarm %}{{ danger() }}{% endif %}{{ status("amber" if chat.waiting else "green", (_("Waits") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
+<div id="running-state" class="states">{% if chat.alarm %}{{ danger() }}{% endif %}{{ status("amber" if chat.waiting else "green", (_("Waits") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
 {% endmacro %}
 
 {% macro danger() %}{{ status("red", _("Emergency")) }}{% endmacro %}
@@ -185,7 +185,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro thread(drawn) %}
-<ol class="thread running-thread" id="running-thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0">{{ drawn }}</ol>
+<div class="running-thread" id="running-thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0"><ol>{{ drawn }}</ol></div>
 {% endmacro %}
 
 {% macro form(chat, key, body="", errors={}) %}

@@ -1,4 +1,4 @@
-"""Steering: a supervisor takes a chat over or moves it; nobody loses it, and of two who want it one has it."""
+"""Steering: a supervisor takes a chat over or moves it; nobody loses it, and of two one has it."""
 
 import asyncio
 from collections.abc import Awaitable
