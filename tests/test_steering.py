@@ -1,15 +1,19 @@
 """Steering: a supervisor takes a chat over or moves it; nobody loses it, and of two one has it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 
+import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from db.tables import Agent, Audit, Chat, Participation, PrivateMessage, Profile, Queue, Role, Step
+from features import invites, routing, steering
+from features.access import Person
 from tests import scenes
-from tests.conftest import Desk
+from tests.conftest import Clock, Databases, Desk
 from tests.people import AgentClient
+from tests.room import ENGINES, Room, opened, shared_database
 
 NOTE = "kanarie: bel de dienst Wonen"
 
@@ -287,3 +291,90 @@ async def test_an_agent_moves_nothing(desk: Desk) -> None:
         assert (await bram.get(f"/settings/running/{talk.chat}/{what}")).status_code == 403
         assert (await bram.post(f"/settings/running/{talk.chat}/{what}", {})).status_code == 403
     assert await seats(talk.chat) == {"an": ""}
+
+
+# ---- the rules, without a front door ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    with shared_database(databases, request.param) as url:
+        yield url
+
+
+@pytest.fixture
+async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
+    async with opened(shared, clock) as room:
+        yield room
+
+
+def person(agent: int) -> Person:
+    return Person(agent, "eva", "eva", "nl", frozenset({"chat", "supervise"}), 0, "")
+
+
+async def present(chat: int) -> set[int]:
+    seat = Participation
+    rows = await seat.select(seat.agent).where(seat.chat == chat).where(seat.left_at.is_null())
+    return {row["agent"] for row in rows}
+
+
+async def test_taking_over_calls_an_invitation_off_and_nobody_is_penalised(room: Room) -> None:
+    queue = await room.queue()
+    an = await room.agent("an", {queue: 1})
+    chat = await room.talks(an, queue)
+    bram = await room.agent("bram", {queue: 1})
+    eva = await room.agent("eva", {queue: 1}, ready=False)
+    assert await invites.invite(an, chat, agent=bram) == ""
+    assert await steering.take_over(person(eva), chat, str(an)) == ""
+    assert await present(chat) == {eva}
+    assert await room.asked(chat) == 0
+    assert await room.outcomes(chat) == ["accepted", "withdrawn"]
+    assert (await room.readiness(bram))["ready"]
+    assert await steering.take_over(person(eva), chat, str(eva)) == "yours"
+
+
+async def test_one_of_two_takes_it_over_from_the_other(room: Room) -> None:
+    queue = await room.queue()
+    an = await room.agent("an", {queue: 1})
+    chat = await room.talks(an, queue)
+    eva = await room.agent("eva", {queue: 1})
+    assert await invites.invite(an, chat, agent=eva) == ""
+    assert await room.accepts(eva) == chat
+    assert await steering.take_over(person(eva), chat, f"{an}") == "changed", "seen before she came"
+    assert await steering.take_over(person(eva), chat, f"{an}-{eva}") == ""
+    assert await present(chat) == {eva}
+    assert (await room.steps(chat))[-2:] == ["taken_over", "left"]
+
+
+async def test_whoever_was_in_a_moved_chat_is_asked_last(room: Room) -> None:
+    queue, other = await room.queue("one"), await room.queue("other")
+    an = await room.agent("an", {queue: 1, other: 1}, places=2)
+    chat = await room.talks(an, queue)
+    ticket = (await room.chat(chat))["ticket_at"]
+    eva = await room.person("eva")
+    assert await steering.move(person(eva), chat, str(an), queue=other, note="") == "empty"
+    bram = await room.agent("bram", {other: 1})
+    assert await steering.move(person(eva), chat, str(an), queue=other, note="") == ""
+    assert await room.asked(chat) == bram
+    assert await room.rejects(bram)
+    assert await routing.pause(bram, "lunch")
+    assert await room.asked(chat) == 0
+    await room.after(31)
+    assert await room.asked(chat) == an, "nobody else may come"
+    assert (await room.chat(chat))["ticket_at"] == ticket
+
+
+async def test_a_chat_of_two_agents_moves_as_a_whole(room: Room) -> None:
+    queue, other = await room.queue("one"), await room.queue("other")
+    an = await room.agent("an", {queue: 1})
+    chat = await room.talks(an, queue)
+    bram = await room.agent("bram", {queue: 1})
+    assert await invites.invite(an, chat, queue=queue) == ""
+    assert await room.accepts(bram) == chat
+    carl = await room.agent("carl", {other: 1})
+    eva = await room.person("eva")
+    assert await steering.move(person(eva), chat, f"{an}-{bram}", queue=other, note="") == ""
+    assert await present(chat) == set()
+    row = await room.chat(chat)
+    assert (row["state"], row["queue"], row["returned"]) == ("waiting", other, True)
+    assert await room.accepts(carl) == chat
