@@ -3,8 +3,9 @@
 import re
 
 from db.tables import Attachment, Audit, Message, PrivateAttachment, PrivateMessage, Role
+from features import routing
 from tests import scenes
-from tests.conftest import Desk
+from tests.conftest import Clock, Desk
 from tests.people import AgentClient, new_key
 from tests.test_attachments import added, say
 
@@ -118,3 +119,18 @@ async def test_files_can_be_opened_while_reading_along_and_each_look_is_audited(
     await talk.jef.end()
     for link in links:
         assert (await eva.client.get(link)).status_code == 404, "it is over: for that there is the log"
+
+
+async def test_supervisors_are_alerted_when_a_queue_is_left_with_nobody(desk: Desk, clock: Clock) -> None:
+    eva = await desk.agent("eva", "Loket")
+    bram = await desk.agent("bram", "Loket")
+    await desk.agent("an", "Loket", ready=True)
+    async with eva.stream() as above, bram.stream() as beside:
+        await above.wait_for('id="panels"')
+        await desk.visitor().begin()
+        clock.shift(31)
+        await routing.settle()
+        await above.wait_for("voor Algemeen is niemand meer beschikbaar")
+        await bram.ready()
+        await beside.wait_for("Afwijzen")
+        assert "niemand meer beschikbaar" not in "".join(event.data for event in beside.events)
