@@ -98,6 +98,10 @@ U kunt ons ook op een andere manier bereiken.
 
 Gemeentehuis, Marktplein 1, 9999 Voorbeeld, op werkdagen van 9.00 tot 12.00 uur
 
+## Niet tevreden?
+
+Dien een klacht in: [klachten@example.org](mailto:klachten@example.org)
+
 ## Noodgeval
 
 Is er iemand in gevaar? Bel [112](tel:112).
@@ -112,6 +116,10 @@ Vous pouvez aussi nous joindre autrement.
 ## Sur place
 
 Maison communale, Marktplein 1, 9999 Voorbeeld, les jours ouvrables de 9 h à 12 h
+
+## Pas satisfait\N{NO-BREAK SPACE}?
+
+Déposez une plainte\N{NO-BREAK SPACE}: [plaintes@example.org](mailto:plaintes@example.org)
 
 ## Urgence
 
@@ -128,6 +136,10 @@ Sie erreichen uns auch auf anderen Wegen.
 
 Gemeindehaus, Marktplein 1, 9999 Voorbeeld, werktags von 9 bis 12 Uhr
 
+## Nicht zufrieden?
+
+Reichen Sie eine Beschwerde ein: [beschwerden@example.org](mailto:beschwerden@example.org)
+
 ## Notfall
 
 Ist jemand in Gefahr? Rufen Sie [112](tel:112) an.
@@ -142,6 +154,10 @@ You can also reach us in other ways.
 ## In person
 
 Town hall, Marktplein 1, 9999 Voorbeeld, on working days from 9:00 to 12:00
+
+## Not satisfied?
+
+Make a complaint: [complaints@example.org](mailto:complaints@example.org)
 
 ## Emergency
 

@@ -25,7 +25,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Start, Visitor
-from features import hours, identity, messages, routing, visit, widget
+from features import blocks, hours, identity, messages, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.identity import Verified
@@ -63,10 +63,15 @@ async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
     caller = visitor_of(request)
     found = await widget_of(caller)
     bad = None
+    if await blocks.until(caller.id):  # whoever it says to be now
+        return await shut_out(caller)
     if data.identity:
         caller = replace(caller, id=await known(caller))
         bad = await identity.show(found, caller.id or 0, data.identity)
-    answer = await pressed(request, caller, found, data)
+    try:
+        answer = await pressed(request, caller, found, data)
+    except blocks.ShutOut:
+        return await shut_out(caller)
     if bad:
         told = {"identity:refused": {"code": bad.code, "text": bad.text}}
         answer.headers["HX-Trigger"] = json.dumps(told)
@@ -94,7 +99,10 @@ async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
     caller = visitor_of(request)
     found, visitor_id = await widget_of(caller), await known(caller)
     if not await routing.renew_hold(visitor_id):
-        await hold(request, visitor_id, found, data)
+        try:
+            await hold(request, visitor_id, found, data)
+        except blocks.ShutOut:
+            return await shut_out(caller)
     if subject := named(await widget.subjects(found.id), data.subject):
         await routing.choose(visitor_id, subject.queue, subject.id)
     facts = await visit.facts_of(visitor_id)
@@ -104,7 +112,16 @@ async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
 @post("/chat", guards=[visitor], status_code=200)
 async def start(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
     caller = visitor_of(request)
-    return await begin(request, caller, await widget_of(caller), data)
+    try:
+        return await begin(request, caller, await widget_of(caller), data)
+    except blocks.ShutOut:
+        return await shut_out(caller)
+
+
+async def shut_out(caller: Caller) -> Response[str]:
+    """The way on, in place of the form."""
+    facts = await visit.facts_to_show(caller.id)
+    return html(*await visit.screen(facts), *await panel(caller, facts), status_code=403)
 
 
 async def begin(
@@ -155,6 +172,7 @@ async def started(
             language=language.get(),
             page_url=line(details.page)[:URL_LENGTH],
         )
+        await blocks.keep_out(visitor_id)
         if chat is not None:
             await count(chat, address)
         if chat is not None and "question" in found.form:
@@ -211,7 +229,9 @@ async def hold(
 ) -> None:
     subjects = await widget.subjects(found.id)
     subject = named(subjects, details.subject) or first_green(subjects)
-    if subject is not None:
+    if subject is None:
+        return
+    async with db.transaction():
         await routing.press(
             visitor_id,
             found.id,
@@ -221,6 +241,7 @@ async def hold(
             page_url=line(details.page)[:URL_LENGTH],
             subject_id=subject.id,
         )
+        await blocks.keep_out(visitor_id)
 
 
 async def known(caller: Caller) -> int:
@@ -278,6 +299,8 @@ def problems_with(details: Details, form: list[str], subject: SubjectFacts | Non
 
 async def panel(caller: Caller, facts: Facts) -> list[Markup]:
     """The form, when it is its turn. What was typed in it before a reload is put back by the page."""
+    if facts.state == "blocked" and facts.kept_out:
+        return [swap("#panel", blocks.ui.panel(facts.kept_out), "outerHTML")]
     if facts.state not in ("forming", "none"):
         return [swap("#panel", ui.empty_panel())]
     found = await widget_of(caller)

@@ -114,7 +114,7 @@ async def is_shown(file: files.Row, visitor: int) -> bool:
     return await sent.where(Message.withdrawn_at.is_null())
 
 
-@get("/chats/{chat:int}/files/{file:int}", guards=[may("chat", "read_log")])
+@get("/chats/{chat:int}/files/{file:int}", guards=[may("chat", "read_log", "supervise")])
 async def fetch_as_agent(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
     sent = Attachment.select().where(Attachment.id == file).where(Attachment.chat == chat)
     row = await sent.where(Attachment.seq.is_not_null()).first()

@@ -59,11 +59,8 @@ async def window(key: FromPath[str], lang: FromQuery[str] = "") -> Response[str]
 
 @get("/chat", guards=[visitor])
 async def show(request: Request[Any, Any, Any]) -> Response[str]:
-    """A chat that ended a while ago is not shown: the page may be in front of somebody else by now."""
     caller = visitor_of(request)
-    facts = await visit.facts_of(caller.id)
-    if visit.past(facts):
-        facts = Facts("none")
+    facts = await visit.facts_to_show(caller.id)
     return html(*await visit.screen(facts), *await arrival.panel(caller, facts))
 
 
@@ -258,6 +255,7 @@ ui = template("""
   <div id="state" data-state="" hidden></div>
   <div id="panel"></div>
   <div class="conversation">
+    <div id="emergency" role="status"></div>
     <div id="waiting"></div>
     {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>

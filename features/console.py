@@ -302,6 +302,7 @@ ui = template("""
   </div>
 </header>
 {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
+<div id="alarms" role="alert"></div>
 <nav>{{ tabs(chats, request) }}</nav>
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>

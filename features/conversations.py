@@ -20,9 +20,10 @@ from msgspec import Meta, Struct
 
 import db
 from db.tables import Agent, Message, Participation
-from features import attachments, details, invites, live, messages, routing
+from features import attachments, details, emergency, invites, live, messages, routing
 from features.access import agent_of, may
 from features.chat import AgentTyped, VisitorTyped
+from features.emergency import EmergencyChanged
 from features.messages import Line, MessageChanged, MessagePosted
 from features.participations import agents_in, mark_read, taking_part
 from features.routing import ChatChanged, ConversationsChanged, InvitesChanged
@@ -63,6 +64,7 @@ class Conversation:
     invite: invites.Invitation | None
     case_number: str
     person: details.Person
+    alarm: emergency.Alarm | None
 
     @property
     def can_leave(self) -> bool:
@@ -115,7 +117,7 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
     ids = list(latest)
     unread, agents = await unread_in(ids, latest), await agents_in(ids)
     invited = await invites.invitations_in(ids, agent)
-    people = await details.people_in(ids)
+    people, alarms = await details.people_in(ids), await emergency.alarms_in(ids)
     return [
         Conversation(
             **{**row, "subject": json.loads(row["subject"] or "{}")},
@@ -123,6 +125,7 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
             agents=tuple(agents.get(id, ())),
             invite=invited.get(id) if row["state"] != "ended" else None,
             person=people.get(id, details.Person()),
+            alarm=alarms.get(id),
         )
         for id, row in latest.items()
     ]
@@ -243,16 +246,16 @@ async def put_away(agent: int, chat: int) -> None:
 # ---- live ------------------------------------------------------------------------------------------------
 
 
-@live.on(ChatChanged, InvitesChanged, page="console")
-async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged) -> Markup | None:
+@live.on(ChatChanged, InvitesChanged, EmergencyChanged, page="console")
+async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged | EmergencyChanged) -> Markup | None:
     found = await conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
     regions = {"head": ui.head, "details": details.ui.panel, "closed": ui.closed}
     drawn = (swap(f"#{name}-{event.chat}", macro(found[0])) for name, macro in regions.items())
-    return Markup("").join(drawn) + swap(
-        f"#invite-{event.chat}", invites.ui.strip(event.chat, found[0].invite)
-    )
+    strip = swap(f"#invite-{event.chat}", invites.ui.strip(event.chat, found[0].invite))
+    pinned = swap(f"#emergency-{event.chat}", emergency.ui.pinned(event.chat, found[0].alarm, found[0].over))
+    return Markup("").join(drawn) + strip + pinned
 
 
 @live.on(MessagePosted, page="console")
@@ -298,8 +301,10 @@ async def redraw_colleague_typing(viewer: Any, event: AgentTyped) -> Markup | No
 routes = [say, typing, read, end, leave, close_tab]
 
 ui = template("""
-{% from "components.html" import badge, button, icon, icon_button, notice, status %}
+{% from "components.html" import badge, button, icon, icon_button, icon_menu, notice, status %}
+{% import "blocks" as blocks %}
 {% import "details" as details %}
+{% import "emergency" as emergency %}
 {% import "files" as files %}
 {% import "invites" as invites %}
 {% import "marks" as marks %}
@@ -323,6 +328,7 @@ ui = template("""
 <section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
   <div class="conversation">
     {{ head(chat) }}
+    {{ emergency.pinned(chat.id, chat.alarm, chat.over) }}
     <div class="thread-frame">
       <div class="log" role="log" aria-label="{{ _("Conversation with %(name)s", name=chat.visitor or _("Visitor")) }}">
         <ol class="thread" id="thread-{{ chat.id }}" tabindex="0" data-read="{{ chat.read_seq }}" hx-morph-skip>
@@ -356,7 +362,11 @@ ui = template("""
     <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
     <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
-  {{ icon_button("x", _("Close conversation") if chat.over else _("Leave conversation") if chat.can_leave else _("End conversation"), attrs={"class": "push", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
+  {% call icon_menu("more-" ~ chat.id, "ellipsis", _("More"), attrs={"class": "push"}) %}
+  {% if not chat.alarm and not chat.over %}{{ emergency.item(chat.id) }}{% endif %}
+  {{ blocks.item(chat.id, chat.over) }}
+  {% endcall %}
+  {{ icon_button("x", _("Close conversation") if chat.over else _("Leave conversation") if chat.can_leave else _("End conversation"), attrs={"class": "close-chat", "hx-delete": "/chats/" ~ chat.id ~ "/tab", "hx-swap": "none"}) }}
 </header>
 {% endmacro %}
 

@@ -15,6 +15,8 @@ class Facts:
     language: str
     secret: bytes
     guided: bool = False  # the first steps are still in the menu
+    block_days: int = 7
+    emergency_numbers: str = ""  # besides 112
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -22,10 +24,17 @@ facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
 
 async def load() -> Facts:
     global facts
-    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.secret, Desk.guided).first()
+    row = await Desk.select().first()
     if row:
-        zone, secret = ZoneInfo(row["time_zone"]), row["secret"].encode()
-        facts = Facts(row["name"], zone, row["language"], secret, row["guided"])
+        facts = Facts(
+            row["name"],
+            ZoneInfo(row["time_zone"]),
+            row["language"],
+            row["secret"].encode(),
+            row["guided"],
+            row["block_days"],
+            row["emergency_numbers"],
+        )
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts
 

@@ -1,7 +1,8 @@
 """Disclosure: all that is kept of some conversations, for whom they are about: data.json and files, zipped.
 
 Every row that refers to one of them is in it, by table and column, but keys and fingerprints by which nobody
-knows a person. Private messages stand apart, under "private": the desk judges what of them it gives out.
+knows a person. What the desk keeps to itself, such as private messages, stands apart, under "private": the
+desk judges what of it is given out.
 """
 
 import asyncio
@@ -15,11 +16,11 @@ from typing import Any
 from litestar.response import Stream
 
 from db.clock import now
-from db.tables import Chat, Identity, PrivateAttachment, PrivateMessage
+from db.tables import Block, Chat, Emergency, Identity, PrivateAttachment, PrivateMessage
 from features import desk, files, forgetting
 
 UNTOLD = ("key", "token_hash", "address_hash", "asked_by_hash", "thumbnail")
-PRIVATE = (PrivateMessage, PrivateAttachment)
+PRIVATE = (PrivateMessage, PrivateAttachment, Block, Emergency)
 TYPED = ("data", "options", "chosen", "variables")  # JSON within a row
 
 

@@ -28,6 +28,7 @@ ENDINGS: dict[str, Callable[[], str]] = {
     "running": lambda: _("Not over yet"),
     "by_visitor": lambda: _("By the visitor"),
     "by_agent": lambda: _("By an agent"),
+    "behaviour": lambda: _("Because of behaviour"),
     "visitor_gone": lambda: _("Visitor gone"),
     "idle": lambda: _("Inactivity"),
     "closed": lambda: _("The desk has closed"),

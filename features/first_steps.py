@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litestar.datastructures import FormMultiDict
-from msgspec import Struct
+from msgspec import Struct, structs
 
 import db
 import layouts
@@ -178,14 +178,15 @@ async def write_queue(person: Person, data: QueueStep) -> None:
     if await Queue.exists():
         raise settings.Outdated
     now = await organisation.form_now()
-    form = DeskForm(data.desk, now.time_zone, data.language, data.version)
-    await organisation.change(person, form)
+    named = structs.replace(now, name=data.desk, language=data.language, version=data.version)
+    await organisation.change(person, named)
     await queues.add(person, QueueForm(data.name))
 
 
 async def write_hours(person: Person, data: HoursStep) -> None:
     now = await organisation.form_now()
-    await organisation.change(person, DeskForm(now.name, data.time_zone, now.language, data.desk_version))
+    moved = structs.replace(now, time_zone=data.time_zone, version=data.desk_version)
+    await organisation.change(person, moved)
     if data.holidays != "kept":
         version = settings.version((await organisation.form_now()).version)
         await opening_days.write_holidays(person, holidays_of(data.holidays), version)

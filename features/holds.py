@@ -103,13 +103,19 @@ async def hold(person: Person, chat: int, reason: str) -> None:
     """What was said first stays."""
     async with db.transaction():
         await db.lock(LOCK)
-        if await LegalHold.exists().where(LegalHold.chat == chat):
-            return
         if not await Chat.exists().where(Chat.id == chat):
             raise NotFoundException
-        row = LegalHold(chat=chat, reason=settings.one_line(reason), agent=person.id, held_at=now())
-        await LegalHold.insert(row)
-        await audit.note(person.id, "held", f"chat:{chat}", {"reason": None})
+        await keep(person.id, chat, settings.one_line(reason))
+
+
+async def keep(agent: int, chat: int, reason: str) -> int | None:
+    """Within a transaction that holds the lock. The new one's id; None: it was on hold already."""
+    if await LegalHold.exists().where(LegalHold.chat == chat):
+        return None
+    row = LegalHold(chat=chat, reason=reason, agent=agent, held_at=now())
+    (made,) = await LegalHold.insert(row).returning(LegalHold.id)
+    await audit.note(agent, "held", f"chat:{chat}", {"reason": None})
+    return int(made["id"])
 
 
 async def problems_with(form: HoldForm) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """Idle: whoever has not been heard of for ten minutes after an agent's last message is asked "are you still
-there?", and without an answer the conversation ends.
+there?", and without an answer the conversation ends. Not where somebody is in danger.
 
     POST /chat/here    "yes, I am still here"
 
@@ -33,6 +33,8 @@ SILENT = (
     " AND participation.left_at IS NULL AND readiness.gone_at IS NULL) AS attended"
     " FROM chat JOIN queue ON queue.id = chat.queue"
     " WHERE chat.silent_since_at <= {} AND chat.state IN ('waiting', 'active')"
+    " AND NOT EXISTS"
+    " (SELECT 1 FROM emergency WHERE emergency.chat = chat.id AND emergency.ended_at IS NULL)"
 )
 
 log = structlog.get_logger(__name__)

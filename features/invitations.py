@@ -1,4 +1,5 @@
-"""Invitations and transfers: the rules on the desk as it is, besides those that `matching` needs itself.
+"""Invitations, transfers, and what a supervisor does with a chat: the rules on the desk as it is, besides
+those that `matching` needs itself.
 
 Pure, as `matching` is. Each says "" or, as a code, why not; `invites` has the words.
 """
@@ -57,10 +58,15 @@ def withdraw(desk: Desk, chat: Chat, by: Agent) -> bool:
     """Whoever is in the chat may; nobody has refused anything."""
     if by.id not in chat.agents or chat.invite is None:
         return False
+    call_off(desk, chat)
+    return True
+
+
+def call_off(desk: Desk, chat: Chat) -> None:
+    """Nobody is being asked for it any more."""
     desk.settle_invite(chat, "withdrawn", "")
     if chat.reservation:
         desk.close(chat.reservation, "withdrawn")
-    return True
 
 
 def leave(desk: Desk, chat: Chat, agent: Agent, requeue: bool) -> bool:
@@ -114,3 +120,71 @@ def may_come(desk: Desk, by: Agent, queue: int | None) -> bool:
 def whereto(desk: Desk, agent: int | None) -> str:
     """By name, if it is a person."""
     return "" if agent is None else desk.agents[agent].name
+
+
+# ---- from outside the conversation -----------------------------------------------------------------------
+
+
+def those_in(chat: Chat) -> str:
+    """Who is in it, for a page to send back: what was decided about others is decided anew."""
+    return "-".join(map(str, sorted(chat.agents)))
+
+
+def take_over(desk: Desk, chat: Chat, agent: Agent, seen: str) -> str:
+    """Of whoever is in it, or of nobody. It takes a place, whether or not there is one."""
+    if agent.profile is None:
+        return "off_duty"
+    if those_in(chat) != seen:
+        return "changed"
+    others = [desk.agents[other] for other in chat.agents if other != agent.id]
+    if agent.id in chat.agents and not others:
+        return "yours"
+    call_off(desk, chat)
+    if agent.id in chat.agents:
+        desk.note("taken_over", chat, agent)
+    else:
+        desk.sit_down(chat, agent, None, "taken_over" if others else "joined")
+    for other in others:
+        desk.part(chat, other, "taken_over")
+    return ""
+
+
+def move(
+    desk: Desk, chat: Chat, by: Agent, seen: str, agent: int | None, queue: int | None, note: str
+) -> str:
+    """To a colleague as a transfer is; to a queue with its ticket, to the head of it once it has begun."""
+    if those_in(chat) != seen:
+        return "changed"
+    if agent is not None:
+        if problem := problem_with_agent(desk, chat, agent):
+            return problem
+        call_off(desk, chat)
+        desk.note("transferred", chat, by, to=whereto(desk, agent), queue=None)
+        invite_agent(desk, chat, by, agent, note)
+        for one in [desk.agents[each] for each in chat.agents]:
+            desk.part(chat, one, "moved")
+        return ""
+    if problem := problem_with_queue(desk, queue) or ("" if others_serve(desk, chat, queue) else "empty"):
+        return problem
+    if chat.state == "waiting" and queue == chat.queue:
+        return "there"
+    call_off(desk, chat)
+    desk.note("transferred", chat, by, to="", queue=queue)
+    to_queue(desk, chat, queue or 0)
+    return ""
+
+
+def others_serve(desk: Desk, chat: Chat, queue: int | None) -> bool:
+    return any(desk.serves(a, queue or 0) for a in desk.agents.values() if a.id not in chat.agents)
+
+
+def to_queue(desk: Desk, chat: Chat, queue: int) -> None:
+    """Whoever was in it is asked last."""
+    for agent in [desk.agents[each] for each in chat.agents]:
+        desk.leave_seat(chat.agents.pop(agent.id), "moved")
+        desk.note("left", chat, agent, how="moved", others=sorted(chat.agents))
+        chat.refused[agent.id] = Refusal("left", desk.now)
+    desk.note("moved", chat, None, queue=queue, before=chat.queue)
+    chat.queue = queue
+    if chat.state == "active":
+        chat.state, chat.returned = "waiting", True

@@ -264,7 +264,7 @@ ui = template("""
 {# Public messages and private ones as everywhere; what only colleagues saw happen, in small. #}
 {% macro happening(item) %}
 {% if item.note %}{{ private.note(item.note) }}
-{% elif item.kind in ("joined", "left", "returned", "transferred", "ended") %}{{ event(item, "message-square") }}
+{% elif item.kind in ("joined", "taken_over", "left", "returned", "transferred", "ended") %}{{ event(item, "message-square") }}
 {% elif item.line %}{{ messages.message(item.line, "agent") }}
 {% elif item.kind == "rated" %}{{ event(item, "star", item.data.remark) }}
 {% elif item.kind == "invited" %}{{ event(item, "user-plus", item.data.note, "private") }}

@@ -514,14 +514,16 @@ class Desk:
         """Accepted: the conversation is on, and what was refused before is forgotten."""
         chat, agent = self.chats[request.chat], self.agents[request.agent]
         request.outcome, request.closed_at, chat.reservation = "accepted", self.now, None
-        through = None if request.kind == "direct" else request.queue
+        self.sit_down(chat, agent, None if request.kind == "direct" else request.queue)
+        self.settle_invite(chat, "accepted")
+        self.rehome(chat)
+
+    def sit_down(self, chat: Chat, agent: Agent, through: int | None, what: str = "joined") -> None:
         seat = chat.agents[agent.id] = Participation(chat.id, agent.id, through, self.now)
         self.participations.append(seat)
         waited_s = int((self.now - chat.ticket_at).total_seconds())
-        self.note("joined", chat, agent, queue=through, waited_s=waited_s, again=chat.begun)
+        self.note(what, chat, agent, queue=through, waited_s=waited_s, again=chat.begun)
         chat.state, chat.begun, chat.returned, chat.refused = "active", True, False, {}
-        self.settle_invite(chat, "accepted")
-        self.rehome(chat)
         agent.idle_since_at = self.now
 
     def part(self, chat: Chat, agent: Agent, how: str) -> None:

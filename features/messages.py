@@ -203,7 +203,7 @@ async def set_unanswered(chat: int, since: datetime | None) -> None:
     await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
 
 
-@routing.told("joined", "left", "returned", "transferred", "ended")
+@routing.told("joined", "left", "returned", "transferred", "taken_over", "ended")
 async def tell(step: routing.StepFacts) -> None:
     """What both sides may know of a step of routing becomes a line of the thread, in the same transaction."""
     if step.chat is None:
@@ -452,12 +452,14 @@ ui = template("""
 {% macro happened(line, side) -%}
 {% set time = line.at | clock_time %}
 {% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
+{% elif line.kind == "taken_over" %}{{ _("%(name)s takes over the conversation", name=line.name) }}
 {% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
 {% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to, name=line.name) }}
 {% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to) }}
 {% elif line.kind == "returned" and side == "agent" %}{{ _("The conversation went back to the queue") }}
 {% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
-{% elif line.data.how == "by_agent" %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
+{% elif line.data.how == "behaviour" and side == "agent" %}{{ _("Ended because of behaviour by %(name)s at %(time)s", name=line.name, time=time) }}
+{% elif line.data.how in ("by_agent", "behaviour") %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
 {% elif line.data.how == "by_visitor" and side == "visitor" %}{{ _("You ended the conversation at %(time)s", time=time) }}
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
 {% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}

@@ -1,4 +1,5 @@
-"""Organisation: the settings page of the desk itself: its name, its time zone, its language.
+"""Organisation: the settings page of the desk itself: its name, its time zone, its language; how long whoever
+behaves badly is kept out, and what can be called when somebody is in danger.
 
 GET /settings/desk
 PUT /settings/desk
@@ -18,11 +19,13 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Desk
-from features import desk, live, settings
+from features import desk, emergency, live, settings
 from features.access import Person, agent_of, may
 from layouts import LANGUAGES, Form, _, html, template
 
 NAME_LENGTH = 60
+MOST_BLOCK_DAYS = 365
+MOST_NUMBERS, NUMBER_LENGTH = 6, 60
 AREAS = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian"}
 
 settings.entry("desk", "/settings/desk", lambda: _("Organisation"), "landmark", "manage_desk")
@@ -38,6 +41,8 @@ class DeskForm(Struct):
     name: str = ""
     time_zone: str = ""
     language: str = ""
+    block_days: str = "7"
+    emergency_numbers: str = ""
     version: str = ""
 
 
@@ -63,7 +68,13 @@ async def save(request: Request[Any, Any, Any], data: Form[DeskForm]) -> Respons
 
 async def change(person: Person, data: DeskForm) -> None:
     """Within a transaction; `tell` after it."""
-    values = {"name": tidy(data.name), "time_zone": data.time_zone, "language": data.language}
+    values = {
+        "name": tidy(data.name),
+        "time_zone": data.time_zone,
+        "language": data.language,
+        "block_days": int(data.block_days),
+        "emergency_numbers": "\n".join(numbers_in(data)),
+    }
     await settings.change(person, Desk, await desk_id(), settings.version(data.version), values)
 
 
@@ -104,7 +115,20 @@ def problems_with(form: DeskForm) -> dict[str, str]:
         errors["time_zone"] = _("Choose a time zone from the list.")
     if form.language not in LANGUAGES:
         errors["language"] = _("Choose a language from the list.")
+    if not settings.whole_number(form.block_days, 1, MOST_BLOCK_DAYS):
+        errors["block_days"] = _("Give a number of days from 1 to %(most)s.") % {"most": MOST_BLOCK_DAYS}
+    lines = numbers_in(form)
+    if len(lines) > MOST_NUMBERS or any(
+        len(line) > NUMBER_LENGTH or not emergency.number_in(line) for line in lines
+    ):
+        errors["emergency_numbers"] = _(
+            "On each line a number of a telephone comes first, then whose it is; at most six lines."
+        )
     return errors
+
+
+def numbers_in(form: DeskForm) -> list[str]:
+    return [tidy(line) for line in form.emergency_numbers.splitlines() if line.strip()]
 
 
 def tidy(text: str) -> str:
@@ -118,9 +142,16 @@ async def desk_id() -> int:
 
 
 async def form_now() -> DeskForm:
-    row = await Desk.select(Desk.name, Desk.time_zone, Desk.language, Desk.version).first()
+    row = await Desk.select().first()
     assert row
-    return DeskForm(row["name"], row["time_zone"], row["language"], str(row["version"]))
+    return DeskForm(
+        row["name"],
+        row["time_zone"],
+        row["language"],
+        str(row["block_days"]),
+        row["emergency_numbers"],
+        str(row["version"]),
+    )
 
 
 @cache
@@ -145,7 +176,7 @@ tasks = [keep_current]
 routes = [show, save]
 
 ui = template("""
-{% from "components.html" import field, select_field %}
+{% from "components.html" import field, select_field, textarea_field %}
 {% import "settings" as settings %}
 
 {% macro page(person, form_, zones, languages, at) %}
@@ -161,6 +192,8 @@ ui = template("""
   {% set options = [] %}{% for zone in zones %}{{ options.append((zone, zone | replace("_", " "))) or "" }}{% endfor %}
   {{ select_field(_("Time zone"), "time_zone", options, desk.time_zone, errors, hint=_("Opening hours and all times on screen. There it is now %(time)s.", time=time_in(desk.time_zone, at))) }}
   {{ select_field(_("Default language"), "language", languages, desk.language, errors, hint=_("For whoever has not chosen one of ours.")) }}
+  {{ field(_("Keeping out (days)"), "block_days", desk.block_days, errors, hint=_("For how long whoever behaves badly cannot chat; a supervisor can let them in sooner."), attrs={"inputmode": "numeric", "class": "short"}) }}
+  {{ textarea_field(_("Emergency numbers"), "emergency_numbers", desk.emergency_numbers, errors, hint=_("At the top of a chat in which somebody is in danger. One a line: the number, then whose it is. 112 always stands first."), required=false) }}
   {{ settings.save_bar("/settings/desk", desk.version) }}
 </form>
 {% endmacro %}

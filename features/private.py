@@ -3,7 +3,7 @@
     POST   /chats/{id}/private-messages
     POST   /chats/{id}/private-files           adds a file to the one being written; DELETE takes it back
     GET    /chats/{id}/private-files           which of those can still be sent: after a reload
-    GET    /chats/{id}/private-files/{file}    a sent one, for who is or was in the chat, or may read the log
+    GET    /chats/{id}/private-files/{file}    a sent one, for who is or was in it, or reads along or the log
 
 They live in tables of their own, are counted on their own and are told on topics of their own: no visitor's
 page, stream, count or transcript reads any of them. They can be written after the visitor has left, as notes.
@@ -217,7 +217,7 @@ async def take_back(request: Request[Any, Any, Any], chat: FromPath[int], file: 
     await files.remove(PrivateAttachment, chat, person.id, file)
 
 
-@get("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat", "read_log")])
+@get("/chats/{chat:int}/private-files/{file:int}", guards=[may("chat", "read_log", "supervise")])
 async def fetch(request: Request[Any, Any, Any], chat: FromPath[int], file: FromPath[int]) -> Stream:
     sent = PrivateAttachment.select().where(PrivateAttachment.id == file)
     row = await sent.where(PrivateAttachment.chat == chat).where(PrivateAttachment.seq.is_not_null()).first()

@@ -46,8 +46,8 @@ async def rate(request: Request[Any, Any, Any], data: Form[Opinion]) -> Response
 
 
 def can_be_rated(chat: dict[str, Any]) -> bool:
-    """A conversation, and not only a wait."""
-    return bool(chat["state"] == "ended" and chat["begun"])
+    """A conversation, and not only a wait; nor by whom has been shut out."""
+    return bool(chat["state"] == "ended" and chat["begun"] and chat["ended_how"] != "behaviour")
 
 
 def problems_with(opinion: Opinion) -> dict[str, str]:

@@ -105,6 +105,11 @@ PURPOSES = {
         of_its_queue,
         lambda: _("agents and whoever may read the log; never the visitor"),
     ),
+    "order": Purpose(
+        lambda: _("to keep out who behaved badly, and to help who is in danger"),
+        of_its_queue,
+        lambda: _("its agents and whoever leads the desk; never the visitor"),
+    ),
     "moment": Purpose(lambda: _("to know who is there now, and to stop abuse"), some_hours, nobody),
     "privacy": Purpose(
         lambda: _("to show that data goes in time"), for_good, lambda: _("whoever manages privacy")
@@ -115,7 +120,11 @@ PURPOSES = {
 SAID: dict[str, tuple[str, dict[str, str]]] = {
     "desk": (
         "setup",
-        {"setting": "name time_zone language version guided", "secret": "secret", "course": "alive_at"},
+        {
+            "setting": "name time_zone language version guided block_days emergency_numbers",
+            "secret": "secret",
+            "course": "alive_at",
+        },
     ),
     "role": ("staff", {"setting": "name permissions second_factor version"}),
     "agent": (
@@ -266,6 +275,14 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "retention": ("setup", {"setting": "text_days file_days version", "link": "queue"}),
     "legal_hold": ("privacy", {"words": "reason", "course": "held_at", "link": "chat agent"}),
+    "block": (
+        "order",
+        {"words": "reason", "course": "blocked_at until_at lifted_at", "link": "chat agent lifted_by"},
+    ),
+    "emergency": (
+        "order",
+        {"course": "shown raised_at ended_at", "link": "chat agent hold ended_by"},
+    ),
     "erasure": ("privacy", {"course": "code conversations files stayed erased_at wiped_at", "link": "agent"}),
 }
 

@@ -201,11 +201,14 @@ async def a_batch(chats: list[int], take: Take, whole: forgetting.Gone) -> bool:
 
 
 async def conversations_past(queue: int, until: datetime) -> list[int]:
+    """But for those whose visitor is still kept out by them."""
     rows = await db.sql(
         "SELECT chat.id FROM chat WHERE chat.queue = {} AND chat.state = 'ended' AND chat.ended_at < {}"
         " AND NOT EXISTS (SELECT 1 FROM legal_hold WHERE legal_hold.chat = chat.id)"
+        " AND NOT EXISTS (SELECT 1 FROM block WHERE block.chat = chat.id"
+        " AND block.lifted_at IS NULL AND block.until_at > {})"
         " ORDER BY chat.ended_at LIMIT {}",
-        *(queue, until, forgetting.BATCH),
+        *(queue, until, now(), forgetting.BATCH),
     )
     return [row["id"] for row in rows]
 

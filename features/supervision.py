@@ -18,7 +18,7 @@ from msgspec import Struct
 
 import db
 from db.clock import now
-from features import audit, messages, participations, private, settings
+from features import audit, emergency, messages, participations, private, settings
 from features.access import agent_of, may
 from layouts import Form, _, html, swap, template
 
@@ -35,6 +35,7 @@ class Running:
     waiting: bool
     since_s: float
     agents: list[str]
+    alarm: bool  # somebody in it is in danger
 
 
 @get("/settings/running", guards=[may("supervise")])
@@ -43,8 +44,8 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 @get("/settings/running/list", guards=[may("supervise")])
-async def again() -> Response[str]:
-    return html(ui.chats(await running()))
+async def again(request: Request[Any, Any, Any]) -> Response[str]:
+    return html(ui.chats(agent_of(request), await running()))
 
 
 @get("/settings/running/{chat:int}", guards=[may("supervise")])
@@ -100,14 +101,15 @@ async def find(chat: int) -> Running | None:
 
 
 async def running() -> list[Running]:
-    """Those that wait first, the longest before the others."""
+    """Those that wait first, the longest before the others; where there is danger before all."""
     rows = await db.sql(
         "SELECT chat.id, visitor_name, queue.name AS queue, state, ticket_at FROM chat"
         " JOIN queue ON queue.id = chat.queue WHERE state IN ('waiting', 'active')"
         " ORDER BY state DESC, ticket_at, chat.id"
     )
     agents, moment = await participations.agents_in([row["id"] for row in rows]), now()
-    return [
+    alarms = {each.chat for each in await emergency.running()}
+    found = [
         Running(
             row["id"],
             row["visitor_name"],
@@ -115,9 +117,11 @@ async def running() -> list[Running]:
             row["state"] == "waiting",
             (moment - row["ticket_at"]).total_seconds(),
             agents.get(row["id"], []),
+            row["id"] in alarms,
         )
         for row in rows
     ]
+    return sorted(found, key=lambda each: not each.alarm)
 
 
 routes = [page, again, read, read_on, whisper]
@@ -129,21 +133,22 @@ ui = template("""
 {% macro page(person, running) %}
 {% call settings.page(person, _("Running chats"), _("All chats that wait or run at this moment. Whoever reads along is named in the audit."), "/settings/running", wide=true) %}
 <div hx-get="/settings/running/list" hx-trigger="every 5s" hx-target="#running" hx-swap="outerMorph"></div>
-{{ chats(running) }}
+{{ chats(person, running) }}
 {% endcall %}
 {% endmacro %}
 
-{% macro chats(running) %}
+{% macro chats(person, running) %}
 <div id="running">
 {% if running %}
 <table class="cards-on-phone report-table">
-  <thead><tr><th scope="col">{{ _("Visitor") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("State") }}</th><th scope="col">{{ _("Agents") }}</th><th scope="col" class="number">{{ _("Since") }}</th></tr></thead>
+  <thead><tr><th scope="col">{{ _("Visitor") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("State") }}</th><th scope="col">{{ _("Agents") }}</th><th scope="col" class="number">{{ _("Since") }}</th><th scope="col"><span class="visually-hidden">{{ _("Take over or move") }}</span></th></tr></thead>
   <tbody>{% for each in running %}
   <tr><th scope="row"><a href="/settings/running/{{ each.id }}" translate="no">{{ each.visitor or _("Visitor") }}</a></th>
     <td data-label="{{ _("Queue") }}" translate="no">{{ each.queue }}</td>
-    <td data-label="{{ _("State") }}">{{ status("amber" if each.waiting else "green", _("Waits") if each.waiting else _("Running")) }}</td>
+    <td data-label="{{ _("State") }}"><div class="states">{% if each.alarm %}{{ danger() }}{% endif %}{{ status("amber" if each.waiting else "green", _("Waits") if each.waiting else _("Running")) }}</div></td>
     <td data-label="{{ _("Agents") }}" translate="no">{{ each.agents | join(", ") or "–" }}</td>
-    <td class="number" data-label="{{ _("Since") }}">{{ report_words.span(each.since_s) }}</td></tr>
+    <td class="number" data-label="{{ _("Since") }}">{{ report_words.span(each.since_s) }}</td>
+    <td>{{ steer(person, each, each.visitor or _("Visitor")) }}</td></tr>
   {% endfor %}</tbody>
 </table>
 {% else %}
@@ -155,14 +160,24 @@ ui = template("""
 {% macro chat_page(person, chat, thread_of, key) %}
 {% call settings.page(person, chat.visitor or _("Visitor"), _("You read along: neither the visitor nor the agents see it. Whatever you write is for the agents alone."), "/settings/running", back=("/settings/running", _("Running chats"))) %}
 <div hx-get="/settings/running/{{ chat.id }}/thread" hx-trigger="every 3s" hx-swap="none"></div>
-{{ state(chat) }}
+<div class="running-head">{{ state(chat) }}{{ steer(person, chat) }}</div>
 {{ thread(thread_of) }}
 {{ form(chat.id, key) }}
 {% endcall %}
 {% endmacro %}
 
 {% macro state(chat) %}
-<div id="running-state">{{ status("amber" if chat.waiting else "green", (_("Waits") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
+<div id="running-state" class="states">{% if chat.alarm %}{{ danger() }}{% endif %}{{ status("amber" if chat.waiting else "green", (_("Waits") if chat.waiting else _("Running")) ~ " · " ~ chat.queue ~ (" · " ~ chat.agents | join(", ") if chat.agents else "")) }}</div>
+{% endmacro %}
+
+{% macro danger() %}{{ status("red", _("Emergency")) }}{% endmacro %}
+
+{# `name`: where several stand below each other. #}
+{% macro steer(person, chat, name="") %}
+<div class="actions steer">
+  {% if "chat" in person.permissions %}{{ button(_("Take over"), "secondary", attrs={"hx-get": "/settings/running/" ~ chat.id ~ "/takeover", "hx-swap": "none", "aria-label": _("Take over: %(name)s", name=name) if name else none}) }}{% endif %}
+  {{ button(_("Move"), "secondary", attrs={"hx-get": "/settings/running/" ~ chat.id ~ "/move", "hx-swap": "none", "aria-label": _("Move: %(name)s", name=name) if name else none}) }}
+</div>
 {% endmacro %}
 
 {% macro over() %}
@@ -170,7 +185,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro thread(drawn) %}
-<ol class="thread running-thread" id="running-thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0">{{ drawn }}</ol>
+<div class="running-thread" id="running-thread" role="log" aria-label="{{ _("Conversation") }}" tabindex="0"><ol>{{ drawn }}</ol></div>
 {% endmacro %}
 
 {% macro form(chat, key, body="", errors={}) %}

@@ -43,6 +43,12 @@ DONE: dict[str, Callable[[], str]] = {
     "refused": lambda: _("refused"),
     "linked": lambda: _("linked"),
     "unlinked": lambda: _("unlinked"),
+    "took_over": lambda: _("took over"),
+    "moved": lambda: _("moved"),
+    "blocked": lambda: _("shut out the visitor of"),
+    "lifted": lambda: _("lifted the block of"),
+    "raised": lambda: _("raised an emergency in"),
+    "took_back": lambda: _("took back the emergency in"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),

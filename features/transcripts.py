@@ -85,7 +85,14 @@ async def own_chat(caller: Caller) -> dict[str, Any]:
     row = (
         caller.id is not None
         and await Chat.select(
-            Chat.id, Chat.state, Chat.begun, Chat.language, Chat.visitor_name, Chat.started_at, Chat.ended_at
+            Chat.id,
+            Chat.state,
+            Chat.begun,
+            Chat.language,
+            Chat.visitor_name,
+            Chat.started_at,
+            Chat.ended_at,
+            Chat.ended_how,
         )
         .where(Chat.visitor == caller.id)
         .where(Chat.started_at.is_not_null())
@@ -121,7 +128,7 @@ async def written(chat: dict[str, Any], side: str = "visitor", language: str = "
 
 
 def facts(chat: dict[str, Any], told: list[Told]) -> list[tuple[str, str]]:
-    agents = dict.fromkeys(one_line(each.name) for each in told if each.kind == "joined")
+    agents = dict.fromkeys(one_line(each.name) for each in told if each.kind in ("joined", "taken_over"))
     people = [one_line(chat["visitor_name"]) or _("Visitor"), *agents]
     said = [(_("Participants"), ", ".join(people)), (_("Started"), moment(chat["started_at"]))]
     if chat["ended_at"]:

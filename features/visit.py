@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from db.clock import now
 from db.tables import Chat, Participation, Readiness
-from features import copies, idle, messages, ratings, routing, widget
+from features import blocks, copies, emergency, idle, messages, ratings, routing, widget
 from features.access import Caller
 from features.messages import Line
 from layouts import swap, template
@@ -30,7 +30,7 @@ class Attending:
 class Facts:
     """All that a visitor's window shows besides the thread."""
 
-    state: str  # none, forming, waiting, active, ended
+    state: str  # none, forming, waiting, active, ended; blocked: kept out, and nothing else to show
     chat: int = 0
     queue: int = 0
     begun: bool = False
@@ -46,6 +46,8 @@ class Facts:
     rated: bool = True  # when it has ended; or there is nothing to be rated
     copy: str = "off"  # by e-mail, when it has ended: off, offered, asked, sent, failed
     email: str = ""
+    danger: bool = False  # while it runs: the emergency numbers are to be seen
+    kept_out: blocks.KeptOut | None = None  # when it has ended
 
 
 async def facts_of(visitor: int | None) -> Facts:
@@ -73,7 +75,19 @@ async def facts_of(visitor: int | None) -> Facts:
         not (ended and ratings.can_be_rated(row)) or await ratings.is_rated(row["id"]),
         await copies.state_of(row["id"]) if ended else "off",
         row["visitor_email"],
+        (waiting or active) and await emergency.is_shown(row["id"]),
+        await blocks.of(visitor) if ended else None,
     )
+
+
+async def facts_to_show(visitor: int | None) -> Facts:
+    """For a page that has just come. A chat that ended a while ago is not shown: the page may be in front of
+    somebody else by now."""
+    facts = await facts_of(visitor)
+    if facts.state != "none" and not past(facts):
+        return facts
+    out = facts.kept_out or await blocks.of(visitor)
+    return Facts("blocked", kept_out=out) if out else Facts("none")
 
 
 async def attending(chat: int) -> list[Attending]:
@@ -114,7 +128,7 @@ def past(facts: Facts) -> bool:
 
 async def screen(facts: Facts) -> list[Markup]:
     """The whole window, thread and stream included."""
-    lines = await messages.thread(facts.chat) if facts.state not in ("none", "forming") else []
+    lines = await messages.thread(facts.chat) if facts.chat and facts.state != "forming" else []
     return [
         *await regions(facts),
         conversation(lines),
@@ -133,6 +147,7 @@ async def regions(facts: Facts) -> list[Markup]:
     return [
         swap("#state", ui.state(facts)),
         swap("#status", ui.status_line(facts)),
+        swap("#emergency", emergency.ui.for_visitor(facts.danger)),
         swap("#waiting", ui.waiting(facts)),
         swap("#idle", idle.ui.question(facts.asked)),
         swap("#after", ui.after(facts, last[0] if last and last[0].kind == "ended" else None)),
@@ -141,6 +156,7 @@ async def regions(facts: Facts) -> list[Markup]:
 
 ui = template("""
 {% from "components.html" import button, icon, notice, status %}
+{% import "blocks" as blocks %}
 {% import "copies" as copies %}
 {% import "messages" as messages %}
 {% import "ratings" as ratings %}
@@ -148,7 +164,7 @@ ui = template("""
 
 {# Read by the script and by the stylesheet: which regions are in sight follows from it. #}
 {% macro state(facts) %}
-<div id="state" data-state="{{ facts.state }}" data-chat="{{ facts.chat }}" data-read="{{ facts.read_seq }}" hidden></div>
+<div id="state" data-state="{{ facts.state }}" data-chat="{{ facts.chat }}" data-read="{{ facts.read_seq }}"{% if facts.kept_out %} data-kept-out{% endif %} hidden></div>
 {% endmacro %}
 
 {% macro status_line(facts) %}
@@ -158,6 +174,7 @@ ui = template("""
 {% macro dot(facts) %}
 {% set here = facts.agents | selectattr("here") | list %}
 {% if facts.state in ("none", "forming") %}<p class="soft">{{ _("Chat with a member of staff") }}</p>
+{% elif facts.state == "blocked" %}{{ status("blue", _("Chat is not available now")) }}
 {% elif facts.state == "ended" %}{{ status("red", _("Not connected")) }}
 {% elif here %}{{ status("green", _("Connected to %(name)s", name=here | map(attribute="name") | all_of)) }}
 {% elif facts.begun %}{{ status("grey", _("One moment please, we are reconnecting you")) }}
@@ -191,15 +208,17 @@ ui = template("""
 <section id="after"{% if facts.state == "ended" %} class="ended" aria-labelledby="after-title"{% endif %}>
   {% if facts.state == "ended" %}
   <h2 class="lead" id="after-title" tabindex="-1">{% if last %}{{ messages.happened(last, "visitor") }}{% else %}{{ _("The conversation has ended") }}{% endif %}</h2>
+  {% if facts.kept_out %}{{ blocks.told(facts.kept_out) }}{% endif %}
   <div class="actions column">
-    {% if facts.green %}{{ button(_("New conversation"), "primary", "message-square-text", attrs={"data-act": "again"}) }}
+    {% if facts.kept_out %}
+    {% elif facts.green %}{{ button(_("New conversation"), "primary", "message-square-text", attrs={"data-act": "again"}) }}
     {% else %}{{ button(_("See the information page"), "secondary", "info", attrs={"data-act": "info"}) }}{% endif %}
     {{ button(_("Close window"), attrs={"data-act": "close"}) }}
   </div>
   {% if not facts.rated %}{{ ratings.blank() }}{% endif %}
   {{ transcripts.at_the_end() }}
-  {{ copies.region(facts.copy, facts.email) }}
-  {{ button(_("Clear from this device"), "quiet", "trash-2", attrs={"data-act": "forget"}) }}
+  {% if not facts.kept_out %}{{ copies.region(facts.copy, facts.email) }}{% endif %}
+  {% if not facts.kept_out %}{{ button(_("Clear from this device"), "quiet", "trash-2", attrs={"data-act": "forget"}) }}{% endif %}
   {% endif %}
 </section>
 {% endmacro %}

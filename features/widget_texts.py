@@ -205,7 +205,7 @@ ui = template("""
       <div class="prose card-preview" id="{{ id }}-preview" lang="{{ code }}">{{ card }}</div>
     </section>
   </div>
-  {{ remarks(id, id, _("What can be done instead of chatting. Today's chat hours stand above it, and 112 below it, by themselves."), errors) }}
+  {{ remarks(id, id, _("What can be done instead of chatting. Today's chat hours stand above it, and 112 below it, by themselves. Whoever is kept out sees it too: say where to complain."), errors) }}
 </div>
 {% endmacro %}
 """)  # noqa: E501

@@ -7,7 +7,7 @@ const console_ = document.getElementById("console"); // absent on the pages befo
 const tabs = () => all("#tabs [role=tab]");
 const selected = () => tabs().find((tab) => tab.getAttribute("aria-selected") === "true");
 let accepting = ""; // the pane of what has been accepted, unless another tab has been chosen since
-let wanted = ""; // a tab that is on its way
+let wanted = location.hash.slice(1); // a tab that is on its way
 let last = null;
 let lastPlace = 0;
 

@@ -16,6 +16,7 @@ let told = ""; // the state that the host page knows
 
 const headers = () => ({ Authorization: `Bearer ${token}`, "X-Widget": here.dataset.key, "X-Language": here.dataset.lang });
 const state = () => document.getElementById("state").dataset.state;
+const keptOut = () => document.getElementById("state").dataset.keptOut !== undefined; // then the token stays the same
 const bar = document.getElementById("textbar");
 
 document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
@@ -151,16 +152,22 @@ function noticed() {
   const wasWriting = bar.contains(document.activeElement);
   if (now === "waiting" || now === "active") {
     tell("started");
+    record.known = true;
     if (!framed) save();
     if (before === "forming" || before === "none") {
       dropForm();
       focusWhereItBelongs();
     }
   } else if (now === "ended") {
-    tell("ended");
-    if (!framed) forget();
+    if (!keptOut()) {
+      tell("ended");
+      if (!framed) forget();
+    }
     document.getElementById("line-lost").hidden = true;
     if (wasWriting || before === "active") document.getElementById("after-title")?.focus();
+  } else if (now === "blocked" && framed && asked.get("act") === "resume") {
+    tell("started");
+    record.known = true;
   } else if (now === "none" && framed && asked.get("act") === "resume" && !before) tell("gone");
 }
 
@@ -257,6 +264,7 @@ const acts = {
   "stop-waiting": () => leave(),
   press: () => post("/chat/hold", { page: page() }).then(noticed),
   close: async () => {
+    if (keptOut()) return framed ? tell(record.known ? "minimise" : "closed") : location.reload();
     if (state() === "forming") await post("/chat/ending");
     if (framed) return tell("closed");
     forget();
@@ -299,7 +307,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function focusWhereItBelongs() {
-  const target = { ended: "#after-title", forming: "#form :is(input, select, textarea, button)", none: "#panel :is(input, select, textarea, button)" }[state()] ?? "#textbar textarea";
+  const target = { ended: "#after-title", forming: "#form :is(input, select, textarea, button)", none: "#panel :is(input, select, textarea, button)", blocked: "#kept-out" }[state()] ?? "#textbar textarea";
   document.querySelector(target)?.focus();
 }
 

@@ -72,6 +72,11 @@ POST   /chats/{chat:int}/messages/{seq:int}/withdrawal 401   401     401   200  
 PUT    /chats/{chat:int}/case                      401     401      401   200   404        404   403
 GET    /chats/{chat:int}/text                      401     401      401   200   404        404   403
 GET    /chats/{chat:int}/past                      401     401      401   404   404        404   403
+GET    /chats/{chat:int}/emergency                 401     401      401   200   404        404   403
+POST   /chats/{chat:int}/emergency                 401     401      401   200   404        404   403
+DELETE /chats/{chat:int}/emergency                 401     401      401   200   404        404   403
+GET    /chats/{chat:int}/block                     401     401      401   200   404        404   403
+POST   /chats/{chat:int}/block                     401     401      401   422   404        404   403
 POST   /chats/{chat:int}/typing                    401     401      401   204   404        404   403
 POST   /chats/{chat:int}/read                      401     401      401   204   404        404   403
 DELETE /chats/{chat:int}/tab                       401     401      401   200   404        404   403
@@ -240,6 +245,12 @@ GET    /settings/running/list                       401     401      401   403  
 GET    /settings/running/{chat:int}                 401     401      401   403   403        200   403
 GET    /settings/running/{chat:int}/thread          401     401      401   403   403        200   403
 POST   /settings/running/{chat:int}/whisper         401     401      401   403   403        200   403
+GET    /settings/running/{chat:int}/takeover        401     401      401   403   403        200   403
+POST   /settings/running/{chat:int}/takeover        401     401      401   403   403        409   403
+GET    /settings/running/{chat:int}/move            401     401      401   403   403        200   403
+POST   /settings/running/{chat:int}/move            401     401      401   403   403        422   403
+GET    /settings/blocks                             401     401      401   403   403        200   403
+DELETE /settings/blocks/{block:int}                 401     401      401   403   403        404   403
 DELETE /session                                    401     401      401   409   200        200   200
 """
 
@@ -350,7 +361,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     url = url.replace("{chat:int}", here.chat).replace("{reservation:int}", str(here.reservation))
     url = url.replace("/settings/offers/{offer:int}", "/settings/offers/999")
     url = url.replace("{offer:int}", str(here.offer)).replace("{seq:int}", "3")
-    numbered = "agent|day|erasure|file|id|preset|profile|queue|role|session|signing_key"
+    numbered = "agent|block|day|erasure|file|id|preset|profile|queue|role|session|signing_key"
     url = re.sub(f"{{({numbered}):int}}", "999", url)
     request = walker.client.build_request(method, url, data=form_of(route, here, who))
     answer = await walker.client.send(request, stream=True)

@@ -40,10 +40,13 @@ async def conversation(desk: Desk, private: bool) -> list[str]:
     await jef.open()
     async with jef.stream() as window:
         await window.wait_for("Verbonden met")
+        await watched(desk, an, chat, private)
         for turn in range(TURNS):
             await aside(an, chat, turn, private)
             await turn_of(jef, an, chat, turn, window)
             await aside(an, chat, turn + TURNS, private)
+        if private:
+            await an.must("DELETE", f"/chats/{chat}/emergency")
         await jef.get("/chat")
         await keeps(jef)
         await an.end(chat)
@@ -54,6 +57,14 @@ async def conversation(desk: Desk, private: bool) -> list[str]:
     await jef.get("/chat")
     await keeps(jef)
     return received
+
+
+async def watched(desk: Desk, an: AgentClient, chat: str, private: bool) -> None:
+    """A supervisor reads along; the agent has raised an emergency without telling the visitor."""
+    if private:
+        await an.must("POST", f"/chats/{chat}/emergency")
+        eva = await desk.agent("eva")
+        await eva.must("GET", f"/settings/running/{chat}")
 
 
 async def turn_of(jef: Visitor, an: AgentClient, chat: str, turn: int, window: Stream) -> None:

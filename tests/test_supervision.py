@@ -2,10 +2,12 @@
 
 import re
 
-from db.tables import Audit, Message, PrivateMessage
+from db.tables import Attachment, Audit, Message, PrivateAttachment, PrivateMessage, Role
+from features import routing
 from tests import scenes
-from tests.conftest import Desk
+from tests.conftest import Clock, Desk
 from tests.people import AgentClient, new_key
+from tests.test_attachments import added, say
 
 WORDS = "Vraag naar het dossiernummer."
 
@@ -95,3 +97,40 @@ async def test_an_agent_without_that_permission_reads_nothing(desk: Desk) -> Non
     whisper = {"key": new_key(), "body": WORDS}
     assert (await bram.post(f"/settings/running/{talk.chat}/whisper", whisper)).status_code == 403
     assert not await Audit.exists().where(Audit.what == "looked")
+
+
+async def test_files_can_be_opened_while_reading_along_and_each_look_is_audited(desk: Desk) -> None:
+    await Role.update({Role.permissions: '["chat", "supervise"]'}).where(Role.name == "supervisor")
+    talk = await scenes.connected(desk)
+    base = f"/chats/{talk.chat}"
+    await say(talk.an, f"{base}/messages", await added(talk.an, f"{base}/files"), "Kijk")
+    file = await added(talk.an, f"{base}/private-files", b"alleen voor ons", "intern.txt")
+    await say(talk.an, f"{base}/private-messages", file, "Dit ook")
+    eva = await watching(desk, f"/settings/running/{talk.chat}")
+    links = [str(each.attributes["href"]) for each in eva.screen.css("#running-thread a.attachment")]
+    assert len(links) == 2
+    bram = await desk.agent("bram", "Loket")
+    for link in links:
+        assert (await eva.client.get(link)).status_code == 200
+        assert (await bram.client.get(link)).status_code == 404, "an agent of another chat"
+    looks = await Audit.select(Audit.about).where(Audit.what == "looked").order_by(Audit.id)
+    assert [row["about"].split(":")[0] for row in looks] == ["chat", "attachment", "private_attachment"]
+    assert (await Attachment.count(), await PrivateAttachment.count()) == (1, 1)
+    await talk.jef.end()
+    for link in links:
+        assert (await eva.client.get(link)).status_code == 404, "it is over: for that there is the log"
+
+
+async def test_supervisors_are_alerted_when_a_queue_is_left_with_nobody(desk: Desk, clock: Clock) -> None:
+    eva = await desk.agent("eva", "Loket")
+    bram = await desk.agent("bram", "Loket")
+    await desk.agent("an", "Loket", ready=True)
+    async with eva.stream() as above, bram.stream() as beside:
+        await above.wait_for('id="panels"')
+        await desk.visitor().begin()
+        clock.shift(31)
+        await routing.settle()
+        await above.wait_for("voor Algemeen is niemand meer beschikbaar")
+        await bram.ready()
+        await beside.wait_for("Afwijzen")
+        assert "niemand meer beschikbaar" not in "".join(event.data for event in beside.events)

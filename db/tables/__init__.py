@@ -44,7 +44,7 @@ from db.tables.desk import (
     SignInRules,
     SpecialDay,
 )
-from db.tables.privacy import Erasure, LegalHold, Retention
+from db.tables.privacy import Block, Emergency, Erasure, LegalHold, Retention
 from db.tables.reports import Turn
 from db.tables.tools import (
     Attachment,
@@ -64,8 +64,10 @@ __all__ = [
     "AgentProfile",
     "Attachment",
     "Audit",
+    "Block",
     "Chat",
     "Desk",
+    "Emergency",
     "Erasure",
     "GroupRole",
     "Holiday",
@@ -158,5 +160,7 @@ TABLES: tuple[type[Table], ...] = (
     Turn,
     Retention,
     LegalHold,
+    Block,
+    Emergency,
     Erasure,
 )

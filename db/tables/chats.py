@@ -109,7 +109,7 @@ class Chat(Table, tablename="chat"):
     outlook = Text(default="")  # what routing last found for a waiting chat: asked, line, nobody
     started_at: Timestamptz = Timestamptz(null=True, default=None)  # no longer forming
     ended_at: Timestamptz = Timestamptz(null=True, default=None)
-    ended_how = Text(default="")  # by_visitor, by_agent, visitor_gone, hold_expired, closed, idle
+    ended_how = Text(default="")  # by_visitor, by_agent, behaviour, visitor_gone, …
     ended_by = ForeignKey(references=Agent, null=True, on_delete=RESTRICT)
     language = Text(default="nl")
     page_url = Text(default="")
@@ -212,7 +212,7 @@ class Participation(Table, tablename="participation"):
     queue = ForeignKey(references=Queue, null=True, on_delete=RESTRICT)  # through which it came
     joined_at = Timestamptz(default=now)
     left_at: Timestamptz = Timestamptz(null=True, default=None)
-    left_how = Text(default="")  # ended, left, logged_out, gone
+    left_how = Text(default="")  # ended, left, logged_out, gone, taken_over, moved
     read_seq = Integer(default=0)
     tab_open = Boolean(default=True)  # an ended chat stays on the console until its tab is closed
 

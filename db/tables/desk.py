@@ -22,6 +22,8 @@ class Desk(Table, tablename="desk"):
     alive_at: Timestamptz = Timestamptz(null=True, default=None)  # when a server was last up
     version = Integer(default=1)  # counts its changes: two admins do not undo each other's unseen
     guided = Boolean(default=True)  # the first steps are still in the menu
+    block_days = Integer(default=7)  # for how long whoever behaved badly is kept out
+    emergency_numbers = Text(default="")  # besides 112, a line each: the number, then whose it is
 
 
 class Role(Table, tablename="role"):

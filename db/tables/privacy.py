@@ -1,6 +1,6 @@
 """The tables of privacy: how long what is kept, what has to stay, and that something has gone."""
 
-from piccolo.columns import ForeignKey, Integer, Serial, Text, Timestamptz
+from piccolo.columns import Boolean, ForeignKey, Integer, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -40,3 +40,29 @@ class Erasure(Table, tablename="erasure"):
     stayed = Integer(default=0)  # conversations on hold
     erased_at = Timestamptz(default=now)
     wiped_at: Timestamptz = Timestamptz(null=True, default=None)  # out of the database's file, too
+
+
+class Block(Table, tablename="block"):
+    """The visitor of a chat, and whoever is verified as the same person, is kept out until then."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=OnDelete.cascade)
+    agent = ForeignKey(references=Agent, null=False, on_delete=OnDelete.restrict)
+    reason = Text(default="")  # for the desk alone
+    blocked_at = Timestamptz(default=now)
+    until_at = Timestamptz(default=now)
+    lifted_at: Timestamptz = Timestamptz(null=True, default=None)
+    lifted_by = ForeignKey(references=Agent, null=True, on_delete=OnDelete.restrict)
+
+
+class Emergency(Table, tablename="emergency"):
+    """Somebody in a chat is in danger, until an agent takes it back."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=OnDelete.cascade)
+    agent = ForeignKey(references=Agent, null=False, on_delete=OnDelete.restrict)
+    shown = Boolean(default=False)  # the numbers, to the visitor too
+    hold = ForeignKey(references=LegalHold, null=True, on_delete=OnDelete.set_null)  # that came with it
+    raised_at = Timestamptz(default=now)
+    ended_at: Timestamptz = Timestamptz(null=True, default=None)
+    ended_by = ForeignKey(references=Agent, null=True, on_delete=OnDelete.restrict)

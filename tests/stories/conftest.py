@@ -65,6 +65,8 @@ NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network erro
 # What one story leaves behind and the next must not find.
 TRACES: tuple[str, ...] = (
     "log_words",
+    "block",
+    "emergency",
     "legal_hold",
     "presence",
     "refusal",
@@ -605,7 +607,7 @@ class AgentPage:
 
     def close(self) -> None:
         """The x at the top right of the chat."""
-        self.pane.locator(".chat-head .icon-button").click()
+        self.pane.locator(".chat-head .close-chat").click()
 
     def confirm_end(self) -> None:
         self.dialog.get_by_role("button", name="Gesprek beëindigen").click()

@@ -168,7 +168,7 @@ def test_a_colleague_is_invited_with_the_keyboard_alone(browsers: Browsers) -> N
     keys.press("Enter")
     jef.sees("En ik lees mee")
 
-    tab_to(an.page, an.pane.locator(".chat-head .icon-button"), "Shift+Tab")
+    tab_to(an.page, an.pane.locator(".chat-head .close-chat"), "Shift+Tab")
     keys.press("Enter")
     tab_to(an.page, an.dialog.get_by_role("button", name="Gesprek verlaten"))
     keys.press("Enter")

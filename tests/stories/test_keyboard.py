@@ -66,7 +66,7 @@ def test_a_whole_chat_by_keyboard_alone(browsers: Browsers) -> None:
     jef.page.keyboard.press("Enter")
     expect(jef.text_bar).to_be_focused()
 
-    tab_to(an.page, an.pane.locator(".chat-head .icon-button"), "Shift+Tab")
+    tab_to(an.page, an.pane.locator(".chat-head .close-chat"), "Shift+Tab")
     keys.press("Enter")
     expect(an.dialog.get_by_role("button", name="Annuleren")).to_be_focused()
     tab_to(an.page, an.dialog.get_by_role("button", name="Gesprek beëindigen"))
