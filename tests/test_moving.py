@@ -323,6 +323,7 @@ async def test_the_file_is_for_nobody_else_and_says_how_secret_it_is(
     assert "postgresql:" not in str(found), "nothing of the environment"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_file_that_is_there_stays_unless_told_otherwise(
     example_database: str, tmp_path: Path
 ) -> None:
@@ -336,6 +337,7 @@ async def test_a_file_that_is_there_stays_unless_told_otherwise(
     assert set(os.listdir(tmp_path)) == {"desk.zip", "a"}, "and nothing half done beside it"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_what_is_to_be_written_has_to_be_said(example_database: str, tmp_path: Path) -> None:
     for wish in ((), ("--all", "--settings")):
         said = await balie("export", *wish, tmp_path / "desk.zip", database=example_database, data=tmp_path)
@@ -402,6 +404,7 @@ def test_settings_are_what_the_register_calls_so_but_for_keys_and_people() -> No
         assert set(hidden) <= moving.instead(table, "settings").keys()
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize(
     ("name", "words"), [("no/where.zip", "there is no directory"), (".", "is a directory")]
 )
@@ -460,6 +463,7 @@ async def test_what_the_data_directory_has_not_is_told_and_does_not_hold_the_res
     await databases.drop(url)
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_memory_does_not_grow_with_the_desk(
     filled: str, databases: Databases, engine: str, tmp_path: Path
 ) -> None:

@@ -37,7 +37,7 @@ from tests.conftest import Databases
 T = TypeVar("T")
 
 EPOCH = datetime(2026, 3, 11, 9, tzinfo=UTC)
-EXAMPLES = {"sqlite": 60, "postgresql": 15}
+EXAMPLES = {"sqlite": 35, "postgresql": 10}
 STEPS = 40
 LAST = sys.maxsize
 VISITORS = 6

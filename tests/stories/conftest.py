@@ -441,10 +441,24 @@ AT_REST = """() => Promise.allSettled(
 )"""
 
 
+# What axe judges: the page with its shadow roots, in these colours and of this size.
+LOOK = """() => [
+    document.documentElement.outerHTML,
+    ...[...document.querySelectorAll("*")].map((each) => each.shadowRoot?.innerHTML ?? ""),
+    matchMedia("(prefers-color-scheme: dark)").matches, innerWidth, innerHeight,
+].join("\\n")"""
+KEYS_AND_NUMBERS = re.compile(r"[\w-]{16,}|\d+")
+judged: set[str] = set()  # and found well
+
+
 def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
-    """Axe on the page and in each of its frames, or in those; nothing may be found."""
+    """Axe on the page and in each of its frames, or in those; nothing may be found. What looks like something
+    that has been looked at is not looked at again."""
     found = []
     for frame in frames or page.frames:
+        look = KEYS_AND_NUMBERS.sub("", frame.evaluate(LOOK))
+        if look in judged:
+            continue
         if not frame.evaluate("'axe' in window"):
             frame.evaluate(AXE_SCRIPT)
         frame.evaluate(AT_REST)
@@ -453,6 +467,8 @@ def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
             AXE_TAGS,
         )
         frame.evaluate(NO_TRACES_OF_AXE)
+        if not result["violations"]:
+            judged.add(look)
         for violation in result["violations"]:
             nodes = "\n".join(
                 f"    {node['html']}\n    {node['failureSummary']}" for node in violation["nodes"]
