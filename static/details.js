@@ -39,6 +39,7 @@ async function textOf(url) {
 async function copied(text) {
   if (!navigator.clipboard || !window.ClipboardItem) return copiedByHand(await text);
   const blob = text.then((words) => new Blob([words], { type: "text/plain" }));
+  blob.catch(() => {}); // what writes it says so; where that refuses first, nobody waits for the text
   await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
   return true;
 }

@@ -118,6 +118,7 @@ def in_chat(browsers: Browsers, an: AgentPage, name: str) -> VisitorPage:
     an.request_tab.click()
     an.accept()
     visitor.sees_green()
+    expect(an.text_bar(name)).to_be_visible()
     return visitor
 
 

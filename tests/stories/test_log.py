@@ -40,8 +40,8 @@ def admin_at(browsers: Browsers, path: str, **options: Any) -> Page:
     page.locator("#sign-in[data-htmx-powered]").wait_for()
     page.get_by_label("Gebruikersnaam").fill("admin")
     page.get_by_label("Wachtwoord").fill("geheim-1234")
-    page.get_by_role("button", name="Aanmelden").click()
-    page.wait_for_url(f"**{path}")
+    with page.expect_navigation(url=f"**{path}"):  # to the same address
+        page.get_by_role("button", name="Aanmelden").click()
     return page
 
 

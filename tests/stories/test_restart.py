@@ -21,6 +21,7 @@ def jef(browsers: Browsers, an: AgentPage) -> VisitorPage:
     jef.fill_in(name="Jef Peeters", question="Mag ik vandaag parkeren?")
     an.accept()
     jef.sees_green()
+    expect(an.text_bar()).to_be_visible()
     return jef
 
 

@@ -24,6 +24,7 @@ def talking(browsers: Browsers, an: AgentPage, name: str = "Jef Peeters") -> Vis
     visitor = in_line(browsers, name, f"Een vraag van {name}", "/demo")
     an.accept()
     visitor.sees_green()
+    expect(an.text_bar(name)).to_be_visible()
     return visitor
 
 
@@ -121,6 +122,7 @@ def test_five_chats_at_once(browsers: Browsers, server: Server) -> None:
         an.request_tab.click()
         an.accept()
         visitors[name].sees_green()
+        expect(an.text_bar(name)).to_be_visible()
     expect(an.page.get_by_role("tab")).to_have_count(5)
     fits = "tabs => tabs.scrollWidth <= tabs.clientWidth"
     assert an.page.get_by_role("tablist").evaluate(fits), "five chats fit"
