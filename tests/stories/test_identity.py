@@ -177,6 +177,10 @@ def test_a_bad_token_is_told_to_the_developer_and_the_chat_goes_on(browsers: Bro
         jef.page.evaluate(f"Balie.identify({given})")
         jef.press()
         expect(jef.form.get_by_label("Naam")).to_be_focused()
+        for _try in range(200):  # the page is told after the window has opened
+            if f"warning: {words}" in heard:
+                break
+            jef.page.wait_for_timeout(50)
         assert f"warning: {words}" in heard, given
         expect(jef.window.get_by_text("JWT")).to_have_count(0)
         jef.window.get_by_role("button", name="Gesprek beëindigen").first.click()
