@@ -46,7 +46,8 @@ class TooMany(Exception):
 
 
 class Details(Struct):
-    """The form before the chat. What the widget does not ask stays empty."""
+    """The form before the chat. What the widget does not ask stays empty, unless the host page knows it; then it
+    comes with the press, and stands in the form. Nobody vouches for it."""
 
     name: str = ""
     email: str = ""
@@ -84,12 +85,14 @@ async def pressed(
     if not found.form:
         return await begin(request, caller, found, data)
     visitor_id = await known(caller)
-    await hold(request, visitor_id, found, data)
+    subjects = await widget.subjects(found.id)
+    meant = named(subjects, data.subject)
+    data.subject = str(meant.id) if meant else ""
+    await hold(request, visitor_id, found, data if meant and meant.green else Details(page=data.page))
     facts = await visit.facts_of(visitor_id)
-    drawn = [*await visit.screen(facts), *await panel(replace(caller, id=visitor_id), facts)]
+    drawn = [*await visit.screen(facts), *await panel(replace(caller, id=visitor_id), facts, data)]
     if facts.state == "none":
-        subjects = await widget.subjects(found.id)
-        drawn.append(await unavailable(first_green(subjects), subjects))
+        drawn.append(await unavailable(meant or first_green(subjects), subjects))
     return html(*drawn)
 
 
@@ -129,7 +132,9 @@ async def begin(
 ) -> Response[str]:
     """Start the chat, with the first question in it, or say what keeps it from starting."""
     subjects = await widget.subjects(found.id)
-    subject = named(subjects, details.subject) if "subject" in found.form else first_green(subjects)
+    subject = named(subjects, details.subject)
+    if "subject" not in found.form:
+        subject = subject or first_green(subjects)
     person = await identity.of_visitor(caller.id)
     if errors := problems_with(details, asked(found, person), subject):
         again = ui.form(found, asked(found, person), options(subjects), details, person, errors)
@@ -161,13 +166,14 @@ async def started(
 ) -> bool:
     """What the host page has vouched for goes before whatever was typed."""
     name = (person and person.name) or line(details.name)[:NAME_LENGTH]
+    email = (person and person.email) or email_in(details)
     async with db.transaction():
         chat = await routing.start(
             visitor_id,
             found.id,
             subject.queue,
             name=name,
-            email=(person and person.email) or line(details.email),
+            email=email,
             subject_id=subject.id,
             language=language.get(),
             page_url=line(details.page)[:URL_LENGTH],
@@ -266,7 +272,16 @@ async def widget_of(caller: Caller) -> WidgetFacts:
 
 
 def named(subjects: list[SubjectFacts], wanted: str) -> SubjectFacts | None:
-    return next((subject for subject in subjects if str(subject.id) == wanted), None)
+    """By its number, or as the host page calls it: in any of its languages."""
+    if chosen := next((subject for subject in subjects if str(subject.id) == wanted), None):
+        return chosen
+    words = line(wanted).casefold()
+    called = (each for each in subjects if words and words in map(str.casefold, names_of(each)))
+    return next(called, None)
+
+
+def names_of(subject: SubjectFacts) -> set[str]:
+    return {subject.label, *subject.labels.values()}
 
 
 def first_green(subjects: list[SubjectFacts]) -> SubjectFacts | None:
@@ -276,6 +291,12 @@ def first_green(subjects: list[SubjectFacts]) -> SubjectFacts | None:
 def asked(found: WidgetFacts, person: Verified | None) -> list[str]:
     """The fields of the form, without what the host page has answered."""
     return [field for field in found.form if not person or field not in person.given]
+
+
+def email_in(details: Details) -> str:
+    """What nobody has looked at is left out, if it is none."""
+    email = line(details.email)
+    return email if EMAIL.fullmatch(email) else ""
 
 
 def problems_with(details: Details, form: list[str], subject: SubjectFacts | None) -> dict[str, str]:
@@ -297,8 +318,9 @@ def problems_with(details: Details, form: list[str], subject: SubjectFacts | Non
 # ---- regions ---------------------------------------------------------------------------------------------
 
 
-async def panel(caller: Caller, facts: Facts) -> list[Markup]:
-    """The form, when it is its turn. What was typed in it before a reload is put back by the page."""
+async def panel(caller: Caller, facts: Facts, given: Details | None = None) -> list[Markup]:
+    """The form, when it is its turn, with what the host page has given. What was typed in it before a reload is
+    put back by the page."""
     if facts.state == "blocked" and facts.kept_out:
         return [swap("#panel", blocks.ui.panel(facts.kept_out), "outerHTML")]
     if facts.state not in ("forming", "none"):
@@ -307,8 +329,12 @@ async def panel(caller: Caller, facts: Facts) -> list[Markup]:
     subjects = await widget.subjects(found.id)
     if not found.form:
         return [swap("#panel", ui.start_panel(found, any(each.green for each in subjects)), "outerHTML")]
-    chosen, person = Details(subject=str(facts.subject or "")), await identity.of_visitor(caller.id)
-    drawn = ui.panel(found, asked(found, person), options(subjects), chosen, person)
+    person = await identity.of_visitor(caller.id)
+    shown = Details(subject=str(facts.subject or ""))
+    if given:
+        name, email = line(given.name)[:NAME_LENGTH], email_in(given)
+        shown = Details(name, email, given.subject or shown.subject)
+    drawn = ui.panel(found, asked(found, person), options(subjects), shown, person)
     return [swap("#panel", drawn, "outerHTML")]
 
 

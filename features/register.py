@@ -174,7 +174,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         "setup",
         {
             "setting": "key name language origins form privacy info_url info_card documents version"
-            " colours button"
+            " colours button clear_bottom clear_right"
         },
     ),
     "signing_key": (

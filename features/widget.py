@@ -1,6 +1,5 @@
 """Widget: what a host page embeds: the button, whether it is green, and the info card it leads to when not.
 
-    GET /embed.js              the button, for any page of any site
     GET /widget/{key}/status   whether somebody can take a chat, as long as a page looks
     GET /widget/{key}/info     the info card
     GET /widget/{key}/theme.css    the colours of its window, if they are its own
@@ -11,7 +10,6 @@ connection and no more: no task beside the one that waits for it to go away, no 
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -20,7 +18,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from litestar import MediaType, Request, Response, get
+from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
@@ -42,12 +40,14 @@ from layouts import HERE, LANGUAGES, _, best_language, html, language, ngettext,
 
 REPEAT_S = 20  # a page that has heard nothing for twice as long connects anew
 RECHECK_S = 3  # should a turn ever go unheard
-SCRIPT_AGE_S = 300
+THEME_AGE_S = 300
 ORIGIN = re.compile(r"https?://[\w.*:\[\]-]+")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors {}"
 )
+
+SHEET = " ".join((HERE.parent / "static" / "embed.css").read_text("utf-8").split("*/")[-1].split())
 
 T = TypeVar("T")
 
@@ -76,6 +76,8 @@ class WidgetFacts:
     documents: bool = True  # docx and odt may be added to messages
     colours: dict[str, list[str]] = field(default_factory=dict)
     button: dict[str, dict[str, str]] = field(default_factory=dict)
+    clear_bottom: int = 0
+    clear_right: int = 0
     version: int = 1
 
     @property
@@ -115,24 +117,6 @@ class SubjectFacts:
     @property
     def label(self) -> str:
         return in_words(self.labels, desk.facts.language, self.queue_name)
-
-
-# ---- the button ------------------------------------------------------------------------------------------
-
-SCRIPT = (HERE.parent / "static" / "embed.js").read_bytes()
-SCRIPT_HEADERS = {
-    "Cache-Control": f"public, max-age={SCRIPT_AGE_S}",
-    "ETag": f'"{hashlib.sha256(SCRIPT).hexdigest()[:20]}"',
-    "Access-Control-Allow-Origin": "*",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
-
-
-@get("/embed.js", guards=[public])
-async def embed(request: Request[Any, Any, Any]) -> Response[bytes]:
-    if SCRIPT_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(b"", status_code=304, headers=SCRIPT_HEADERS)
-    return Response(SCRIPT, media_type="text/javascript", headers=SCRIPT_HEADERS)
 
 
 # ---- its status ------------------------------------------------------------------------------------------
@@ -240,10 +224,14 @@ GREEN = (
 )
 
 
+LOOK = [Widget.key, Widget.language, Widget.info_url, Widget.colours, Widget.button]
+LOOK += [Widget.clear_bottom, Widget.clear_right]
+
+
 async def refresh() -> None:
     """Read which buttons are green, and tell those who look at one that has turned."""
     green = {row["key"] for row in await db.sql(GREEN)}
-    widgets = await Widget.select(Widget.key, Widget.language, Widget.info_url, Widget.colours, Widget.button)
+    widgets = await Widget.select(*LOOK)
     for row in widgets:
         update(row["key"], row["key"] in green, look_of(row))
     for key in boards.keys() - {row["key"] for row in widgets}:
@@ -255,6 +243,8 @@ def look_of(row: dict[str, Any]) -> dict[str, Any]:
         "language": row["language"],
         "info": row["info_url"],
         "style": colours.of_button(json.loads(row["colours"])),
+        "sheet": SHEET,
+        "offset": f"{row['clear_bottom']} {row['clear_right']}",
         "texts": texts(json.loads(row["button"])),
     }
 
@@ -365,7 +355,7 @@ async def theme(key: FromPath[str]) -> Response[str]:
     found = await widget_by_key(key)
     if found is None:
         raise NotFoundException
-    headers = {"Cache-Control": f"public, max-age={SCRIPT_AGE_S}"}
+    headers = {"Cache-Control": f"public, max-age={THEME_AGE_S}"}
     return Response(colours.of_window(found.colours), media_type="text/css", headers=headers)
 
 
@@ -489,7 +479,7 @@ layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reo
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]
-routes = [embed, status, info, theme]
+routes = [status, info, theme]
 
 ui = template("""
 {% from "base.html" import document %}

@@ -1,4 +1,4 @@
-"""Widget looks: the colours of a widget, and how its button and its window look in every state.
+"""Widget looks: the colours and the place of a widget's button, and how all of it looks in every state.
 
 GET /settings/widgets/{id}/looks
 PUT /settings/widgets/{id}/looks
@@ -28,13 +28,16 @@ from features.widget import WidgetFacts
 from layouts import _, best_language, html, template
 
 STAGES = ("form", "waiting", "talk")
+PLACES = ("clear_bottom", "clear_right")
+FARTHEST = 300  # the window still has room there
 
 
 @dataclass
 class LooksForm:
-    """`colours`: by name, such as green_light."""
+    """`colours`: by name, such as green_light; `places`: what is kept free, by side."""
 
     colours: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     version: str = ""
 
 
@@ -49,7 +52,8 @@ async def show(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[s
 async def save(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[str]:
     found, sent = await widget_settings.widget_by_id(id), await request.form()
     given = {name: str(sent.get(name, "")).strip().lower() for name in standard()}
-    data = LooksForm(given, str(sent.get("version", "")))
+    places = {name: str(sent.get(name, "")).strip() or "0" for name in PLACES}
+    data = LooksForm(given, places, str(sent.get("version", "")))
     if errors := problems_with(data):
         return html(ui.form(found, data, errors), status_code=422)
     try:
@@ -81,7 +85,8 @@ def by_name(shades: colours.Shades) -> dict[str, str]:
 
 
 def form_of(found: WidgetFacts) -> LooksForm:
-    return LooksForm(standard() | by_name(found.colours), str(found.version))
+    places = {name: str(getattr(found, name)) for name in PLACES}
+    return LooksForm(standard() | by_name(found.colours), places, str(found.version))
 
 
 def values(data: LooksForm) -> dict[str, Any]:
@@ -89,7 +94,8 @@ def values(data: LooksForm) -> dict[str, Any]:
     own = {
         name: [data.colours[f"{name}_{scheme}"] for scheme in colours.SCHEMES] for name in colours.STANDARD
     }
-    return {"colours": json.dumps(own if data.colours != standard() else {})}
+    places = {name: int(pixels) for name, pixels in data.places.items()}
+    return {"colours": json.dumps(own if data.colours != standard() else {}), **places}
 
 
 def problems_with(data: LooksForm) -> dict[str, str]:
@@ -102,6 +108,12 @@ def problems_with(data: LooksForm) -> dict[str, str]:
             errors[name] = _("Contrast %(found)s : 1. At least %(least)s : 1 is needed to read it.") % {
                 "found": layouts.number(found),
                 "least": layouts.number(colours.LEAST),
+            }
+    for name, pixels in data.places.items():
+        if not settings.whole_number(pixels, 0, FARTHEST):
+            errors[name] = _("A whole number from %(least)s to %(most)s.") % {
+                "least": layouts.number(0),
+                "most": layouts.number(FARTHEST),
             }
     return errors
 
@@ -173,7 +185,7 @@ layouts.env.globals["standard_colours"] = standard
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, icon, icon_button, remarks, select_field %}
+{% from "components.html" import button, field, icon, icon_button, remarks, select_field %}
 {% import "messages" as messages %}
 {% import "settings" as settings %}
 {% import "visit" as visit %}
@@ -205,6 +217,14 @@ ui = template("""
     {% endfor %}
   </div>
   <div class="actions">{{ button(_("Standard colours"), "quiet", "undo-2", attrs={"data-standard-colours": true}) }}</div>
+  <fieldset class="stack">
+    <legend class="legend">{{ _("Place of the button") }}</legend>
+    <p class="soft">{{ _("At the bottom right. If your site has something of its own there, such as a cookie bar, keep room for it. A page can say otherwise for itself: data-offset.") }}</p>
+    <div class="two-columns">
+      {{ field(_("Free at the bottom, in pixels"), "clear_bottom", data.places.clear_bottom, errors, attrs={"inputmode": "numeric", "maxlength": 3, "class": "short"}) }}
+      {{ field(_("Free at the right, in pixels"), "clear_right", data.places.clear_right, errors, attrs={"inputmode": "numeric", "maxlength": 3, "class": "short"}) }}
+    </div>
+  </fieldset>
   {{ settings.save_bar("/settings/widgets", data.version) }}
 </form>
 {% endmacro %}

@@ -1,23 +1,42 @@
-/* Balie's button: <script async src="https://…/embed.js" data-widget="key" data-lang="nl"></script>
-Balie.open(), .close(), .identify(token, or a function for one)
+/* Balie's button. It goes out without its comments (features/embed.py).
 
-The frame gets ?lang, #act (press, resume), token, origin, page. Between exact origins it posts {balie: …}
+<script async src="https://…/embed.js" data-widget="key" data-lang="nl" data-offset="72"></script>
+
+For the host page, before or after this script is there:
+
+  (window.Balie = window.Balie || []).push(() => { Balie.… });
+
+  Balie.open()          as a press on the button
+  Balie.close()         minimises the window
+  Balie.identify(jwt)   who this is, signed; or a function that gives or fetches such a token at the press
+  Balie.set({…})        what the page knows and nobody vouches for, for the form before the chat: name, email, subject
+                        (its label or its number); language; offset: how many pixels the page needs for itself at the
+                        bottom, "72", or also at the right, "72 24"
+
+  balie:open, balie:close, balie:chat, balie:end, balie:unread (detail.count): events on window, which name nobody
+
+One element, the last child of <html>, with an open shadow root; the global Balie; localStorage["balie.key"] from the
+start of a chat until a week after it: {token, ended, open, kept}. No request but the status, which brings words and
+style, until somebody presses; no element before it has come.
+
+The frame gets ?lang, #act (press: just now; resume: look, and start nothing), token, origin, page. Between exact origins
+it posts {balie: …}
   ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info, warn {text}
-and we hello {kept, visible, focus, jwt}, show {focus}, hide; to the info card, green {green}.
-
-localStorage["balie.key"] = {token, ended, open, kept}, for a week after it. */
+and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info card, green {green}. */
 (() => {
   const tag = document.currentScript;
   const key = tag?.dataset.widget;
-  if (!key || window.Balie) return;
+  const early = window.Balie; // those who could not wait; or another script of ours
+  if (!key || early?.identify) return;
   const base = new URL("widget/" + encodeURIComponent(key), tag.src);
   const store = "balie." + key;
-  let texts, fallback, info, green, away; // 1 = no line, 2 = no frame
+  const facts = {};
+  let texts, fallback, info, usual, green, away; // 1 = no line, 2 = no frame
   let status, timer, pressed, tries = 0;
-  let frame, card, going, token, started, ready, shown, focus, busy, late, unread, vouched, identity;
+  let frame, card, going, token, started, ready, shown, focus, busy, late, unread, vouched, identity, seen = false;
 
   const make = (name, parent, space = "1999/xhtml") => parent.appendChild(document.createElementNS("http://www.w3.org/" + space, name));
-  const host = make("div", document.documentElement); // some sites replace their body
+  const host = document.createElement("div");
   const root = host.attachShadow({ mode: "open" });
   const button = make("button", root);
   const svg = make("svg", button, "2000/svg");
@@ -26,25 +45,6 @@ localStorage["balie.key"] = {token, ended, open, kept}, for a week after it. */
   const badge = make("b", button);
   const said = make("p", root);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`
-:host{all:initial!important;display:block!important;direction:ltr!important;color-scheme:light dark!important;
---paper:#fff;--ink:#1b2430;--green:#1a7f3c;--blue:#0b5cad}
-button,iframe{box-sizing:border-box;position:fixed;z-index:2147483647;right:max(16px,env(safe-area-inset-right));bottom:max(16px,env(safe-area-inset-bottom));box-shadow:0 2px 12px #0005}
-button{display:flex;align-items:center;gap:10px;max-width:calc(100vw - 32px);min-height:48px;padding:10px 18px;border:2px solid var(--paper);border-radius:24px;background:var(--ink);color:var(--paper);font:600 15px/1.35 "Segoe UI",-apple-system,Roboto,Arial,sans-serif;text-align:start;cursor:pointer}
-button:hover{text-decoration:underline}
-button:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
-.green{background:var(--green)}
-.info{background:var(--blue)}
-svg{flex:none;width:22px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
-b{padding:0 7px;border-radius:12px;background:var(--paper);color:var(--ink)}
-b:empty,[hidden]{display:none}
-p{position:fixed;clip-path:inset(50%)}
-iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-radius:14px;background:var(--paper);visibility:hidden}
-.shown{visibility:visible}
-@media(prefers-color-scheme:dark){:host{--paper:#131a22;--ink:#e8edf3;--green:#4cc26f;--blue:#6db3f8}}
-@media(max-width:480px),(max-height:480px){iframe{inset:0;width:100%;height:100dvh;max-height:none;border-radius:0}}
-@media(forced-colors:active){iframe,b{border:1px solid}}
-@media print{:host{display:none!important}}`);
   root.adoptedStyleSheets = [sheet];
   button.type = "button";
   button.hidden = true;
@@ -53,7 +53,6 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   svg.setAttribute("viewBox", "0 0 24 24");
   said.role = "status";
   host.popover = "manual"; // above all, whatever the host page transforms
-  host.showPopover?.();
 
   const ICONS = {
     green: "M8 20A9 9 0 1 0 4 16L2 22ZM8 12h.01M12 12h.01M16 12h.01",
@@ -63,13 +62,38 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     wait: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20ZM12 6v6l4 2",
   };
 
+  // ---- its place: behind the body, where few sites replace anything; and there again when one has done so
+
+  const watcher = new MutationObserver(() => host.isConnected || setTimeout(attach));
+
+  function attach() {
+    const page = document.documentElement;
+    if (!page || host.isConnected) return;
+    page.append(host);
+    host.showPopover?.();
+    watcher.observe(document, { childList: true });
+    watcher.observe(page, { childList: true });
+    if (frame) load(card ? "" : started ? "resume" : "press", shown, 0); // frames begin anew where they are put
+  }
+
+  // What is in sight: less than the page when a keyboard covers part of it; not when somebody enlarges a part of it.
+  function place() {
+    const [up, aside] = (facts.offset || tag.dataset.offset || usual).split(" ");
+    const { offsetTop: top, height: seen } = visualViewport.scale < 1.01 ? visualViewport : {};
+    const sizes = { up, aside, top, seen };
+    for (const name in sizes) host.style.setProperty("--" + name, sizes[name] >= 0 ? sizes[name] + "px" : "");
+  }
+
+  // ---- what it says
+
   function language() {
-    const wanted = (tag.dataset.lang || document.documentElement.lang).slice(0, 2).toLowerCase();
+    const wanted = (facts.language || tag.dataset.lang || document.documentElement.lang).slice(0, 2).toLowerCase();
     return texts[wanted] ? wanted : fallback;
   }
 
   function draw() {
     if (!texts) return;
+    place();
     const words = texts[language()];
     const look = busy ? "wait" : going ? "back" : away ? "away" : green ? "green" : "info";
     const news = unread ? words[unread > 1 ? "many" : "one"].replace("{n}", unread) : "";
@@ -83,6 +107,11 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     badge.textContent = unread || "";
     if (said.textContent !== say) said.textContent = say;
     if (frame) frame.className = shown && ready ? "shown" : "";
+    if (seen !== (seen = !!(shown && ready))) tell(seen ? "open" : "close");
+  }
+
+  function tell(name, detail) {
+    dispatchEvent(new CustomEvent("balie:" + name, { detail }));
   }
 
   // ---- the status: a stream, unless the window has its own or nobody looks
@@ -102,7 +131,11 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function hear(event) {
     const news = JSON.parse(event.data);
-    if (news.texts) ({ texts, info, language: fallback, style: host.style.cssText } = news);
+    if (news.texts) {
+      ({ texts, info, offset: usual, language: fallback, style: host.style.cssText } = news);
+      sheet.replaceSync(news.sheet);
+      attach();
+    }
     green = news.green;
     tries = 0;
     if (away < 2) away = 0;
@@ -134,7 +167,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   function press() {
     if (frame) show(1);
     else if (resume(1));
-    else if (away) ask();
+    else if (away || !texts) ask();
     else if (!green) inform();
     else {
       token = crypto.getRandomValues(new Uint32Array(8)).join("-");
@@ -189,9 +222,10 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
   }
 
   function leave() {
+    const held = root.activeElement;
     drop();
     follow();
-    button.focus();
+    if (held) button.focus();
   }
 
   function show(focused) {
@@ -206,11 +240,12 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
 
   function hide() {
     if (card) return leave();
+    const held = root.activeElement; // the host page may close it while somebody types elsewhere
     shown = 0;
     save({ open: 0 });
     draw();
     post("hide");
-    button.focus();
+    if (held) button.focus();
   }
 
   function post(balie, more) {
@@ -225,7 +260,7 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
       ready = 1;
       going = !card;
       busy = 0;
-      post("hello", { kept: read()?.kept, visible: shown, focus, jwt: jwt && "" + jwt });
+      post("hello", { kept: read()?.kept, visible: shown, focus, jwt: jwt && "" + jwt, facts });
       if (card) post("green", { green });
       if (shown) show(focus);
       draw();
@@ -235,15 +270,20 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
       started = 1;
       if (read()?.token !== token) write({ token });
       save({ open: shown });
+      tell("chat");
     },
-    ended: () => save({ ended: Date.now(), kept: {} }),
+    ended() {
+      save({ ended: Date.now(), kept: {} });
+      tell("end");
+    },
     gone() {
       erase();
       drop();
       follow();
     },
     unread({ count }) {
-      unread = count;
+      if (unread === (unread = count)) return;
+      tell("unread", { count });
       draw();
     },
     keep: ({ name, value }) => save({ kept: { ...read()?.kept, [name]: value } }),
@@ -290,15 +330,39 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     if (read()?.token === token) write();
   }
 
-  addEventListener("storage", ({ key }) => {
-    if (key && key !== store) return;
+  // Another tab did something; or this page comes back as it was left, which may be long ago and before somebody else.
+  function look(again) {
     const record = read(), visible = shown;
-    if (record ? !card && !started && !record.ended && record.token !== token : started) drop(); // another tab did
+    if (started ? again || !record : record && !card && !record.ended && record.token !== token) drop();
     resume(visible, 0);
     follow();
-  });
+  }
 
+  addEventListener("storage", (event) => (event.key || store) === store && look());
+  addEventListener("pageshow", ({ persisted }) => persisted && look(1));
   addEventListener("visibilitychange", follow);
-  window.Balie = { open: press, close: () => shown && hide(), identify: (given) => { identity = given; } };
+  for (const name of ["resize", "scroll"]) visualViewport.addEventListener(name, place);
+
+  // ---- for the host page
+
+  const KNOWN = { language: /^(\w\w|$)/, name: /^/, email: /@|^$/, subject: /^/, offset: /^[\d. ]*$/ };
+
+  function set(given) {
+    for (const name in given) {
+      const value = given[name] ?? "";
+      if (Object(value) !== value && KNOWN[name]?.test?.(value)) facts[name] = "" + value;
+      else verbs.warn({ text: `set() cannot use ${name}: ${value}` });
+    }
+    draw();
+  }
+
+  window.Balie = {
+    open: press,
+    close: () => shown && hide(),
+    identify: (given) => { identity = given; },
+    set,
+    push: (...calls) => calls.map((call) => setTimeout(call)), // whatever goes wrong in one is its own fault
+  };
   follow();
+  if (early?.map) Balie.push(...early);
 })();

@@ -12,6 +12,7 @@ const record = framed ? { kept: {} } : ownRecord();
 let token = framed ? asked.get("token") : record.token;
 let inSight = !framed;
 let identity = ""; // the host page's signed word for who this is, with the press
+let facts = {}; // what it says besides: name, email, subject
 let told = ""; // the state that the host page knows
 
 const headers = () => ({ Authorization: `Bearer ${token}`, "X-Widget": here.dataset.key, "X-Language": here.dataset.lang });
@@ -62,7 +63,7 @@ const outbox = new Outbox({ keep });
 
 async function begin() {
   const press = framed && asked.get("act") === "press";
-  const status = await post(press ? "/chat/hold" : "/chat", { page: page(), ...(identity && { identity }) }, press ? "POST" : "GET");
+  const status = await post(press ? "/chat/hold" : "/chat", { ...facts, page: page(), ...(identity && { identity }) }, press ? "POST" : "GET");
   if (!status || status >= 500) {
     lineChanged(true);
     return setTimeout(begin, 2_500);
@@ -231,7 +232,7 @@ document.addEventListener("submit", async (event) => {
   const button = form.querySelector("[type=submit]");
   if (button.getAttribute("aria-busy")) return;
   button.setAttribute("aria-busy", "true");
-  const status = await post("/chat", { ...Object.fromEntries(new FormData(form)), key: question, page: page() });
+  const status = await post("/chat", { ...facts, ...Object.fromEntries(new FormData(form)), key: question, page: page() });
   button.removeAttribute("aria-busy");
   if (document.getElementById("form-lost")) document.getElementById("form-lost").hidden = Boolean(status && status < 500);
   if (status === 422) document.querySelector("#form [aria-invalid]")?.focus();
@@ -337,7 +338,7 @@ document.addEventListener("htmx:error", downloadLost(true));
 addEventListener("message", ({ source, origin, data }) => {
   if (!framed || source !== parent || origin !== host || !data?.balie) return;
   if (data.balie === "hello") Object.assign(record.kept, data.kept);
-  if (data.balie === "hello" && asked.get("act") === "press") identity = data.jwt || "";
+  if (data.balie === "hello" && asked.get("act") === "press") [identity, facts] = [data.jwt || "", plain(data.facts)];
   if (data.balie === "hello") begin();
   inSight = data.balie === "hide" ? false : data.balie === "hello" ? Boolean(data.visible) : data.balie === "show" || inSight;
   if (data.focus) focusWhereItBelongs();
@@ -346,6 +347,10 @@ addEventListener("message", ({ source, origin, data }) => {
 
 // Said to the developer of the host page, never to the visitor.
 document.addEventListener("identity:refused", ({ detail }) => tell("warn", { text: detail.text }));
+
+function plain({ name = "", email = "", subject = "" } = {}) {
+  return { name, email, subject };
+}
 
 if (framed) {
   document.getElementById("minimise").hidden = false;

@@ -12,7 +12,7 @@ import pytest
 import app
 import features
 from db.settings import settings
-from features import access
+from features import access, embed
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for room in ("db", "features", "layouts") for path in (ROOT / room).rglob("*.py"))
@@ -132,7 +132,7 @@ def templates(path: Path) -> Iterator[str]:
 
 
 def test_the_script_for_host_pages_is_small() -> None:
-    assert zipped("embed.js") <= EMBED_BYTES
+    assert len(embed.ZIPPED) <= EMBED_BYTES
 
 
 def test_the_scripts_of_the_window_are_small() -> None:

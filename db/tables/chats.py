@@ -27,6 +27,8 @@ class Widget(Table, tablename="widget"):
     documents = Boolean(default=True)  # docx and odt may be added to messages
     colours: JSON = JSON(default="{}")  # green and blue, each [on light, on dark]; {} = the standard ones
     button: JSON = JSON(default="{}")  # per language: what it says, "green" and "info", if not the standard
+    clear_bottom = Integer(default=0)  # what its sites need for themselves there, in pixels
+    clear_right = Integer(default=0)
     version = Integer(default=1)
 
 
