@@ -46,8 +46,8 @@ class TooMany(Exception):
 
 
 class Details(Struct):
-    """The form before the chat. What the widget does not ask stays empty, unless the host page knows it; then it
-    comes with the press, and stands in the form. Nobody vouches for it."""
+    """The form before the chat. What the widget does not ask stays empty, unless the host page knows it: then
+    it comes with the press, and stands in the form. Nobody vouches for it."""
 
     name: str = ""
     email: str = ""
@@ -319,8 +319,8 @@ def problems_with(details: Details, form: list[str], subject: SubjectFacts | Non
 
 
 async def panel(caller: Caller, facts: Facts, given: Details | None = None) -> list[Markup]:
-    """The form, when it is its turn, with what the host page has given. What was typed in it before a reload is
-    put back by the page."""
+    """The form, when it is its turn, with what the host page has given. What was typed in it before a reload
+    is put back by the page."""
     if facts.state == "blocked" and facts.kept_out:
         return [swap("#panel", blocks.ui.panel(facts.kept_out), "outerHTML")]
     if facts.state not in ("forming", "none"):

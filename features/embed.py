@@ -2,8 +2,8 @@
 
     GET /embed.js
 
-static/embed.js is its source. It goes out without comments and indentation, and what it looks like comes with the
-button's status (`widget`): so there is room in it for what a button needs on anybody's page.
+static/embed.js is its source. It goes out without comments and indentation, and what it looks like comes with
+the button's status (`widget`): so there is room in it for what a button needs on anybody's page.
 """
 
 import gzip
@@ -19,8 +19,8 @@ SCRIPT_AGE_S = 300
 
 
 def squeezed(source: str) -> bytes:
-    """Line by line, so that it stays what was written, and can be read in a browser. It has a comment at its head,
-    and no text of several lines."""
+    """Line by line, so that it stays what was written, and can be read in a browser. It has a comment at its
+    head, and no text of several lines."""
     lines = (line.strip() for line in source.split("*/", 1)[1].splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//")).encode()
 

@@ -135,9 +135,8 @@ async def window(
         "talk": Facts("active", begun=True, agents=(Attending("An", True),)),
     }[stage]
     page = ui.window(found, desk.facts.name, facts, drawn, sample() if stage == "talk" else [])
-    return html(
-        page, headers={"Content-Security-Policy": widget.window_policy(found), "Cache-Control": "no-store"}
-    )
+    policy = widget.POLICY.format("'self'")
+    return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
 
 async def before_chat(found: WidgetFacts) -> Markup:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from db.settings import settings
-from db.tables import Chat, OpeningHours, Queue, Start
+from db.tables import Chat, Identity, OpeningHours, Queue, Start
 from features import arrival
 from tests import scenes
 from tests.conftest import Clock, Desk
@@ -36,6 +36,58 @@ async def test_the_press_holds_a_place_and_shows_the_form_with_its_privacy_notic
     await marie.open()
     assert "(nu niet beschikbaar)" in (await marie.press()).text, "the only place is Jef's"
     assert scenes.state(marie) == "none"
+
+
+KNOWN = {"name": " Jef  Peeters ", "email": "jef@voorbeeld.be", "subject": "  vergunningen"}
+
+
+async def test_what_the_host_page_knows_stands_in_the_form(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = desk.visitor()
+    await jef.open()
+    await jef.must("POST", "/chat/hold", KNOWN)
+    assert jef.screen.first("#name").attributes["value"] == "Jef Peeters"
+    assert jef.screen.first("#email").attributes["value"] == "jef@voorbeeld.be"
+    assert jef.screen.first("#subject option[selected]").text() == "Vergunningen"
+    (held,) = await Chat.select(Chat.subject.label, Chat.visitor_name)
+    assert "Vergunningen" in held["subject.label"], "the place is held in its queue"
+    assert held["visitor_name"] == "", "nobody has sent it yet"
+    await jef.start("Mag dat?", name="Jan", email="", subject=jef.subjects()[0])
+    (chat,) = await Chat.select(Chat.visitor_name, Chat.visitor_email)
+    assert chat == {"visitor_name": "Jan", "visitor_email": ""}, "the person knows better"
+
+
+async def test_what_the_host_page_says_wrong_is_left_out(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = desk.visitor()
+    await jef.open()
+    await jef.must("POST", "/chat/hold", {"name": "x" * 81, "email": "jef", "subject": "Zwembad"})
+    assert jef.screen.first("#name").attributes["value"] == "x" * 80
+    assert jef.screen.first("#email").attributes["value"] == ""
+    assert jef.screen.first("#subject option[selected]").attributes["value"] == jef.subjects()[0]
+    assert not jef.screen.css("#form [aria-invalid]")
+    assert scenes.state(jef) == "forming"
+
+
+async def test_a_subject_without_a_place_is_chosen_and_one_elsewhere_held(desk: Desk) -> None:
+    await desk.agent("bram", "Vergunningen", ready=True)
+    jef = desk.visitor()
+    await jef.open()
+    await jef.must("POST", "/chat/hold", {**KNOWN, "subject": "Algemene vraag"})
+    assert jef.screen.first("#subject option[selected]").text() == "Algemene vraag (nu niet beschikbaar)"
+    assert scenes.state(jef) == "forming"
+    (held,) = await Chat.select(Chat.queue.name.as_alias("queue"))
+    assert held["queue"] == "Vergunningen"
+
+
+async def test_without_a_form_it_goes_with_the_chat_and_nobody_vouches_for_it(desk: Desk) -> None:
+    await scenes.at_work(desk)
+    jef = desk.visitor(widget="direct")
+    await jef.open()
+    await jef.must("POST", "/chat/hold", {**KNOWN, "subject": "", "email": "geen adres"})
+    (chat,) = await Chat.select(Chat.visitor_name, Chat.visitor_email, Chat.state)
+    assert chat == {"visitor_name": "Jef Peeters", "visitor_email": "", "state": "waiting"}
+    assert not await Identity.count()
 
 
 MISTAKES = [

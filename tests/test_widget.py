@@ -68,6 +68,9 @@ async def test_the_first_frame_says_everything(desk: Desk) -> None:
     assert first["green"] is False
     assert first["language"] == "nl"
     assert first["info"] == ""
+    assert first["offset"] == "0 0"
+    assert ":host" in first["sheet"]
+    assert "/*" not in first["sheet"]
     assert first["texts"].keys() == {"nl", "fr", "de", "en"}
     assert first["texts"]["nl"]["green"] == "Chat met een medewerker"
     assert first["texts"]["nl"]["info"] == "Chat niet beschikbaar, bekijk de infofiche"
@@ -197,20 +200,6 @@ async def test_a_stop_ends_the_streams(desk: Desk) -> None:
     async with looking(desk) as stream:
         widget.shut()
         await stream.wait_for_end(SOON_S)
-
-
-# ---- the script ------------------------------------------------------------------------------------------
-
-
-async def test_the_script_is_for_any_site_and_asked_for_once(desk: Desk) -> None:
-    client = desk.nobody().client
-    answer = await client.get("/embed.js")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-    again = await client.get("/embed.js", headers={"If-None-Match": answer.headers["etag"]})
-    assert again.status_code == 304
-    assert not again.content
 
 
 # ---- the info card ---------------------------------------------------------------------------------------

@@ -352,6 +352,25 @@ async def test_the_standard_colours_are_not_kept(desk: Desk) -> None:
     assert json.loads((await row_of("Sportdienst"))["colours"]) == {}
 
 
+async def test_what_a_site_needs_at_its_edges_reaches_open_buttons(desk: Desk) -> None:
+    admin, path = await made(desk)
+    async with looking(desk, (await row_of("Sportdienst"))["key"]) as stream:
+        assert told(stream)["offset"] == "0 0"
+        given = {"clear_bottom": " 72", "clear_right": "", "version": "1"}
+        await admin.must("PUT", f"{path}/looks", OWN | given)
+        await stream.wait_for('"72 0"')
+    admin.screen.show((await admin.get(f"{path}/looks")).text)
+    assert admin.screen.first("#clear_bottom").attributes["value"] == "72"
+    for wrong in ("-1", "301", "veel"):
+        answer = await admin.send("PUT", f"{path}/looks", OWN | {"clear_right": wrong, "version": "2"})
+        assert answer.status_code == 422
+        admin.screen.show(answer.text)
+        assert "Een geheel getal van 0 tot 300." in admin.screen.text("#clear_right-error")
+        assert admin.screen.first("#clear_right").attributes["value"] == wrong
+    row = await row_of("Sportdienst")
+    assert (row["clear_bottom"], row["clear_right"]) == (72, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "colour", "said"),
     [
