@@ -154,18 +154,6 @@ def test_an_ended_chat_is_not_there_for_the_next_person(browsers: Browsers) -> N
     expect(visitor.window.get_by_text("Een geheim.")).to_have_count(0)
 
 
-def test_the_button_says_when_the_desk_cannot_be_reached(browsers: Browsers, server: Server) -> None:
-    visitor = browsers.visitor()
-    expect(visitor.button(BLUE)).to_be_visible()
-    server.kill()
-    away = visitor.button("Chat is even niet bereikbaar. Probeer het opnieuw")
-    expect(away).to_be_visible()
-    away.click()
-    expect(away).to_be_visible()
-    server.start()
-    expect(visitor.button(BLUE)).to_be_visible(timeout=40_000)
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 360), ("dark", 1280)])
 def test_it_fits(browsers: Browsers, scheme: str, width: int) -> None:
     browsers.agent("an", "Loket")
