@@ -2,6 +2,6 @@
 "use strict";
 
 const { citizen } = document.currentScript.dataset;
-addEventListener("load", () => {
-  window.Balie?.identify(async () => (await fetch(`/demo/token?citizen=${encodeURIComponent(citizen)}`)).text());
+(window.Balie = window.Balie || []).push(() => {
+  Balie.identify(async () => (await fetch(`/demo/token?citizen=${encodeURIComponent(citizen)}`)).text());
 });

@@ -372,6 +372,8 @@ def test_on_a_phone_the_text_bar_is_above_the_keyboard(browsers: Browsers, site:
     assert box(frame_of(visitor)) == {"x": 0, "y": 60, "width": 390, "height": 480}
     send = box(visitor.window.get_by_role("button", name="Zend"))
     assert 60 < send["y"] < send["y"] + send["height"] <= 540
+    visitor.page.set_viewport_size({"width": 1024, "height": 768})  # on a tablet it stays a window
+    assert box(frame_of(visitor)) == {"x": 1024 - 416, "y": 76, "width": 400, "height": 448}
     visitor.page.evaluate(NO_KEYBOARD)
     visitor.page.set_viewport_size({"width": 390, "height": 420})  # where a keyboard makes the page smaller
     assert box(frame_of(visitor)) == {"x": 0, "y": 0, "width": 390, "height": 420}
