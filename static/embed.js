@@ -67,12 +67,10 @@ and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info
   const watcher = new MutationObserver(() => host.isConnected || setTimeout(attach));
 
   function attach() {
-    const page = document.documentElement;
-    if (!page || host.isConnected) return;
-    page.append(host);
+    for (const parent of [document, document.documentElement]) if (parent) watcher.observe(parent, { childList: true });
+    if (!document.body || host.isConnected) return; // ahead of the body it would be the first stop of the Tab key
+    document.documentElement.append(host);
     host.showPopover?.();
-    watcher.observe(document, { childList: true });
-    watcher.observe(page, { childList: true });
     if (frame) load(card ? "" : started ? "resume" : "press", shown, 0); // frames begin anew where they are put
   }
 

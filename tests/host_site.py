@@ -31,6 +31,7 @@ class HostSite:
         self.ours = ours
         self.url = f"http://localhost:{port}"
         self.other = f"http://127.0.0.1:{port}"
+        self.go_on = threading.Event()  # with the body of /slow
 
     def script(self, more: str = "") -> str:
         return f'<script async src="{self.ours}/embed.js" data-widget="voorbeeld" {more}></script>'
@@ -54,6 +55,7 @@ class HostSite:
             "/rtl": (self.html(self.script(), root='lang="ar" dir="rtl"'), {}),
             "/quirks": (self.html(self.script(), doctype="", root=""), {}),
             "/early": (self.html(early + self.script('data-lang="fr"')), {}),
+            "/slow": (self.html(self.script()), {}),
             "/without": (self.html(""), {}),
         }
         return found.get(path)
@@ -77,7 +79,11 @@ def running(ours: str) -> Iterator[HostSite]:
             for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(html.encode())
+            head, body, rest = html.encode().partition(b"<body>")
+            self.wfile.write(head)
+            if self.path == "/slow":
+                site.go_on.wait(60)
+            self.wfile.write(body + rest)
 
         def log_message(self, *_said: object) -> None:
             pass

@@ -166,6 +166,7 @@ def what_the_page_puts_on_top_is_on_top(visitor: VisitorPage) -> None:
 def test_it_adds_one_element_and_one_name_and_asks_for_its_status_alone(
     browsers: Browsers, site: HostSite
 ) -> None:
+    """After the body, so that the Tab key comes there last, even if it was ready before the body was."""
     bare = come(browsers, f"{site.url}/without")
     before = bare.page.evaluate(SNAPSHOT)
     visitor = VisitorPage(bare.page.context.new_page())
@@ -188,6 +189,11 @@ def test_it_adds_one_element_and_one_name_and_asks_for_its_status_alone(
         0,
     ]
     assert not visitor.page.context.cookies()
+    with visitor.page.expect_response("**/status"):
+        visitor.page.goto(f"{site.url}/slow", wait_until="commit")
+    site.go_on.set()
+    expect(visitor.button(BLUE)).to_be_visible()
+    assert visitor.page.evaluate("document.documentElement.lastElementChild.shadowRoot.mode") == "open"
 
 
 # ---- a chat on them --------------------------------------------------------------------------------------
@@ -241,7 +247,11 @@ def test_a_site_that_rebuilds_its_page_keeps_the_chat(browsers: Browsers, site: 
     body = f"document.body.replaceWith({new})"
     whole = f"{body}; document.documentElement.replaceChildren(document.head, document.body)"
     root = "document.documentElement.replaceWith(document.documentElement.cloneNode(true))"
-    for way in (body, whole, root):
+    late = """const empty = document.documentElement.cloneNode();
+        empty.append(document.head);
+        document.documentElement.replaceWith(empty);
+        setTimeout(() => document.documentElement.append(document.createElement("body")), 50)"""
+    for way in (body, whole, late, root):
         visitor.page.evaluate(way)
         expect(visitor.button()).to_have_count(1)
     visitor.press()
