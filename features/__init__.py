@@ -12,6 +12,7 @@ from typing import Any
 import db.settings
 from features import (
     access,
+    accessibility,
     account,
     admission,
     alerts,
@@ -39,6 +40,7 @@ from features import (
     first_steps,
     forgetting,
     health,
+    help,
     holds,
     hours,
     identity,
@@ -81,6 +83,7 @@ from features import (
     routing,
     searching,
     second_factor,
+    security_txt,
     settings,
     sign_in_settings,
     signing_keys,
@@ -198,6 +201,9 @@ ALL: tuple[ModuleType, ...] = (
     erasure,
     register,
     moving,
+    help,
+    accessibility,
+    security_txt,
     demo,
     health,
 )

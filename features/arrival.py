@@ -349,6 +349,7 @@ ui = template("""
     {{ held() }}
     {% if green %}{{ button(_("Chat with a member of staff"), "available", "message-square-text", attrs={"class": "fill large", "data-act": "press"}) }}
     {% else %}{{ button(_("Chat unavailable, see the information page"), "primary", "info", attrs={"class": "fill large", "data-act": "info"}) }}{% endif %}
+    {{ widget_.foot() }}
   </div>
 </div>
 {% endmacro %}
@@ -379,6 +380,7 @@ ui = template("""
   {{ held() }}
   {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
+  {{ widget_.foot() }}
 </form>
 {% endmacro %}
 

@@ -98,7 +98,7 @@ def paper(record: Record) -> Transcript:
     code = layouts.language.get()
     return Transcript(
         code,
-        layouts.LANGUAGES[code].partition("_")[2],
+        layouts.locale().partition("_")[2],
         desk.facts.name,
         _("Conversation of %(day)s") % {"day": layouts.day(record.started_at)},
         "",

@@ -118,7 +118,7 @@ async def written(chat: dict[str, Any], side: str = "visitor", language: str = "
         begun_on, name = layouts.day(chat["started_at"]), _("conversation")
         return Transcript(
             layouts.language.get(),
-            layouts.LANGUAGES[layouts.language.get()].partition("_")[2],
+            layouts.locale().partition("_")[2],
             desk.facts.name,
             _("Conversation of %(day)s") % {"day": begun_on},
             f"{name}-{chat['started_at'].astimezone(layouts.zone):%Y-%m-%d}",

@@ -493,7 +493,7 @@ routes = [embed, status, info, theme]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, icon, icon_button, status %}
+{% from "components.html" import button, icon, icon_button, languages_nav, public_links, status %}
 
 {% macro page(desk, widget, hours, green) %}
 {% call document(_("Information") ~ " – " ~ desk, "window", ["info.js"]) %}
@@ -513,8 +513,14 @@ ui = template("""
   {% set attrs = {"id": "chat", "href": address, "hidden": not green} %}
   {{ button(_("Chat with a member of staff"), "available large fill", "message-square-text", attrs=attrs) }}
   {{ card(widget, hours) }}
+  {{ foot() }}
 </main>
 {% endcall %}
+{% endmacro %}
+
+{# Where there is room for it. Languages can be chosen on a page of its own: in a frame, the host page chooses. #}
+{% macro foot() %}
+<footer class="window-foot">{{ languages_nav("") }}{{ public_links("visitor") }}</footer>
 {% endmacro %}
 
 {# What is said while somebody has closed the chat. #}
