@@ -320,10 +320,13 @@ async def place(caller: Caller, facts: Facts) -> list[Markup]:
     return [swap("#place", ui.held() if held else ui.no_place("gone"))]
 
 
-def options(subjects: list[SubjectFacts]) -> list[tuple[int, str]]:
+def options(subjects: list[SubjectFacts]) -> list[tuple[int, str, str]]:
     """One without a place can still be chosen: then one waits."""
     full = _("not available right now")
-    return [(each.id, each.label if each.green else f"{each.label} ({full})") for each in subjects]
+    return [
+        (each.id, each.label if each.green else f"{each.label} ({full})", each.label_language)
+        for each in subjects
+    ]
 
 
 routes = [press, renew, start]

@@ -29,7 +29,7 @@ PROSE = layouts.HERE / "prose"
 ANCHOR = re.compile(r"\s*\{#([a-z-]+)\}$")
 NO_BREAK = "\N{NO-BREAK SPACE}"  # put in here: nobody sees it while writing
 FRENCH_SIGN = re.compile(" (?=[?!:;»])|(?<=«) ")
-BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|MB\b|Mo\b|\d{3}\b)")
+BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|MB\b|Mo\b|\d{3}\b)|(?<=\bEN) (?=\d)")
 SIGN = re.compile(r"\[\[(icon|dot|key):([^\]]+)\]\]")
 
 

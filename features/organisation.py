@@ -149,7 +149,9 @@ def problems_in_public(form: DeskForm) -> dict[str, str]:
         if len(text := tidy(getattr(form, name))) > CONTACT_LENGTH:
             errors[name] = settings.too_long(len(text), CONTACT_LENGTH)
         elif text and name.endswith("_contact") and not CONTACT.fullmatch(text):
-            errors[name] = _("An e-mail address, or the address of a page that begins with https://.")
+            errors[name] = _("An e-mail address, or the address of a page, with %(start)s before it.") % {
+                "start": "https://"
+            }
     if (on := tidy(form.accessibility_on)) and not is_past_day(on):
         errors.setdefault("accessibility_on", _("A date that is not in the future."))
     return errors

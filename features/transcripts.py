@@ -66,17 +66,24 @@ class Transcript:
 @get("/chat/transcript.txt", guards=[visitor])
 async def download_text(request: Request[Any, Any, Any]) -> Response[bytes]:
     transcript = await written(await own_chat(visitor_of(request)))
-    return attached(as_text(transcript).encode(), "text/plain", f"{transcript.file_name}.txt")
+    return attached(
+        as_text(transcript).encode(), "text/plain", f"{transcript.file_name}.txt", transcript.language
+    )
 
 
 @get("/chat/transcript.pdf", guards=[visitor])
 async def download_pdf(request: Request[Any, Any, Any]) -> Response[bytes]:
     transcript = await written(await own_chat(visitor_of(request)))
-    return attached(await as_pdf(transcript), "application/pdf", f"{transcript.file_name}.pdf")
+    pdf = await as_pdf(transcript)
+    return attached(pdf, "application/pdf", f"{transcript.file_name}.pdf", transcript.language)
 
 
-def attached(content: bytes, media_type: str, name: str) -> Response[bytes]:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+def attached(content: bytes, media_type: str, name: str, language: str) -> Response[bytes]:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Language": language,
+        "Cache-Control": "no-store",
+    }
     return Response(content, media_type=media_type, headers=headers)
 
 

@@ -116,6 +116,10 @@ class SubjectFacts:
     def label(self) -> str:
         return in_words(self.labels, desk.facts.language, self.queue_name)
 
+    @property
+    def label_language(self) -> str:
+        return language_of(self.labels, desk.facts.language)
+
 
 # ---- the button ------------------------------------------------------------------------------------------
 
@@ -467,6 +471,11 @@ def in_words(said: Mapping[str, T], own_language: str, otherwise: T) -> T:
     return said.get(language_of(said, own_language)) or otherwise
 
 
+def subject_of(labels: Mapping[str, str]) -> tuple[str, str]:
+    """What a subject is called for whoever looks, and in which language."""
+    return in_words(labels, desk.facts.language, ""), language_of(labels, desk.facts.language)
+
+
 def language_of(said: Mapping[str, Any], own_language: str) -> str:
     """The one being spoken, else the widget's own, else any in which there are words."""
     return next((code for code in (language.get(), own_language, *said) if said.get(code)), own_language)
@@ -485,7 +494,12 @@ def new_tab(
 markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 markdown.add_render_rule("link_open", new_tab)
 
-layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reopens": reopens}
+layouts.env.globals |= {
+    "closed_words": closed_words,
+    "closings": closings,
+    "reopens": reopens,
+    "subject_of": subject_of,
+}
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]

@@ -105,11 +105,11 @@ async def test_an_hour_is_that_of_the_clock_on_the_wall(desk: Desk) -> None:
     await scripted()
     eva = await looked(desk)
     rows = {r[0]: r[1:] for r in map(cells, eva.screen.css("#hours-table tbody tr"))}
-    assert rows["9:00 – 10:00"][:2] == ["4", "0"], "a second before ten is nine"
+    assert rows["09:00 – 10:00"][:2] == ["4", "0"], "a second before ten is nine"
     assert rows["10:00 – 11:00"][:2] == ["1", "1"]
     assert rows["16:00 – 17:00"][:2] == ["0", "1"]
     # Places: from nine to ten 300 + 600 + 120 seconds, from ten to eleven 29 s to 1:29 and 900.
-    assert rows["9:00 – 10:00"][2] == "0,3"
+    assert rows["09:00 – 10:00"][2] == "0,3"
 
 
 def cells(row: object) -> list[str]:
