@@ -155,7 +155,8 @@ def test_one_block_a_week_is_found_again_a_week_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "shown"), [((540, 720), "09:00 12:00"), ((1320, 120), "22:00 02:00"), ((0, 1440), "00:00 24:00")]
+    ("block", "shown"),
+    [((540, 720), "09:00 12:00"), ((1320, 120), "22:00 02:00"), ((0, 1440), "00:00 24:00")],
 )
 def test_how_a_block_is_shown(block: tuple[int, int], shown: str) -> None:
     found = Block(0, *block)
