@@ -89,8 +89,8 @@ async def test_the_figures_of_a_day_are_those_worked_out_by_hand(desk: Desk) -> 
         "Niemand meer beschikbaar": "1",
         "Wachttijd, mediaan": "0:20",
         "Gespreksduur, mediaan": "5:00",
-        "Verzoeken afgewezen": "1",
-        "Verzoeken niet beantwoord": "1",
+        "Afgewezen verzoeken": "1",
+        "Niet beantwoorde verzoeken": "1",
         "Hoogste aantal plaatsen tegelijk": "2",  # for five seconds, from 9:05:05
         "Gemiddelde beoordeling": "3,3",
     }
