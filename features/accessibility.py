@@ -52,23 +52,19 @@ ui = template("""
 {% endcall %}
 {% endmacro %}
 
-{% macro called(words) -%}
-<span translate="no">{{ words }}</span>
-{%- endmacro %}
+{% macro called(words) %}<span translate="no">{{ words }}</span>{% endmacro %}
 
-{% macro contact(words) -%}
+{% macro contact(words) %}
 {% if words %}<a href="{{ contact_href(words) }}">{{ words }}</a>{% else %}{{ lacking() }}{% endif %}
-{%- endmacro %}
+{% endmacro %}
 
-{% macro body(words) -%}
+{% macro body(words) %}
 {% if words.startswith("https://") %}<a href="{{ words }}">{{ words }}</a>{% elif words %}{{ words }}{% else %}{{ lacking() }}{% endif %}
-{%- endmacro %}
+{% endmacro %}
 
-{% macro checked(on) -%}
+{% macro checked(on) %}
 {% if on %}{{ on | written_date }}{% else %}{{ lacking() }}{% endif %}
-{%- endmacro %}
+{% endmacro %}
 
-{% macro lacking() -%}
-<em>{{ _("not filled in yet by this organisation") }}</em>
-{%- endmacro %}
+{% macro lacking() %}<em>{{ _("not filled in yet by this organisation") }}</em>{% endmacro %}
 """)  # noqa: E501

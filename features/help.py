@@ -185,7 +185,7 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro sign(what, name) -%}
+{% macro sign(what, name) %}
 {% if what == "icon" %}{{ icon(name) }}{% elif what == "dot" %}{{ dot(name) }}{% else %}{{ kbd(name) }}{% endif %}
-{%- endmacro %}
+{% endmacro %}
 """)  # noqa: E501
