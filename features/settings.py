@@ -94,6 +94,7 @@ async def first_page(request: Request[Any, Any, Any]) -> Redirect:
 
 env.globals["settings_of"] = offered_to
 env.globals["desk_name"] = lambda: desk.facts.name
+env.globals["desk_language"] = lambda: desk.facts.language  # of what an admin says but once
 
 
 # ---- saving ----------------------------------------------------------------------------------------------

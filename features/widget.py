@@ -507,7 +507,7 @@ routes = [embed, status, info, theme]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, icon, icon_button, languages_nav, public_links, status %}
+{% from "components.html" import button, icon, icon_button, in_language, languages_nav, public_links, status %}
 
 {% macro page(desk, widget, hours, green) %}
 {% call document(_("Information") ~ " – " ~ desk, "window", ["info.js"]) %}
@@ -553,7 +553,7 @@ ui = template("""
 <div class="info-card stack">
   {% for names, closing in closings(hours) %}
   <div class="notice info closed-now">{{ icon("info") }}<div class="notice-body">
-    {% if names %}<p><strong>{{ names }}</strong></p>{% endif %}
+    {% if names %}<p{{ in_language(desk_language()) }}><strong>{{ names }}</strong></p>{% endif %}
     {{ closed(closing, widget.language) }}
   </div></div>
   {% endfor %}
@@ -562,7 +562,7 @@ ui = template("""
     <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
     <table class="hours" aria-labelledby="hours">
       {% for each in hours %}
-      <tr><th scope="row">{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
+      <tr><th scope="row"{{ in_language(desk_language()) }}>{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
         {%- if each.last_intake_minutes and not each.closing %}<p class="hint">{{ ngettext("New chats until %(num)s minute before closing time", "New chats until %(num)s minutes before closing time", each.last_intake_minutes) }}</p>{% endif %}</td></tr>
       {% endfor %}
     </table>

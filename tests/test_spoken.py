@@ -145,6 +145,22 @@ async def test_a_subject_and_a_preset_say_their_language(desk: Desk) -> None:
     assert eva.screen.text(".bubble[lang=fr]") == "Mag ik vandaag parkeren?"
 
 
+async def test_what_an_admin_says_but_once_is_in_the_desks_language(desk: Desk) -> None:
+    admin, nobody = await scenes.sign_in_admin(desk), desk.nobody()
+    await admin.must("PUT", "/settings/desk", FORM | {"emergency_numbers": "070 245 245 Antigifcentrum"})
+    talk = await connected(desk)
+    talk.jef.client.headers["X-Language"] = "fr"
+    await talk.an.must("POST", f"/chats/{talk.chat}/emergency", {"shown": "yes"})
+    await talk.jef.open()
+    first, second = talk.jef.screen.css("#emergency li span")
+    assert (first.text(), first.attributes.get("lang")) == ("Services de secours", None)
+    assert (second.text(), second.attributes.get("lang")) == ("Antigifcentrum", "nl")
+    nobody.screen.show((await nobody.get(f"/widget/{desk.widget}/info?lang=de")).text)
+    assert nobody.screen.texts(".hours th[lang=nl]") == ["Algemeen", "Vergunningen"]
+    nobody.screen.show((await nobody.get(f"/widget/{desk.widget}/info?lang=nl")).text)
+    assert not nobody.screen.has(".hours th[lang]")
+
+
 async def version_of(agent: object) -> str:
     from tests.people import AgentClient
 
