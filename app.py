@@ -45,6 +45,7 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
     (b"cache-control", b"no-store"),
 ]
+ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 INTERRUPTED = 130  # what a shell expects
 
@@ -109,15 +110,17 @@ async def running(app: Litestar) -> AsyncIterator[None]:
 
 
 def dressed(app: ASGIApp) -> ASGIApp:
-    """Every answer carries the policy, unless it brings one of its own; every text speaks the request's
-    language. Around the whole application: what has no route gets an answer too."""
+    """Every answer carries the policy, unless it brings one of its own; every text speaks the language that
+    the address asks for (?lang=fr), else the page that sends the request, else the browser. Around the whole
+    application: what has no route gets an answer too."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             return await app(scope, receive, send)
         scope["path"] = scope["path"].replace("\0", "")
         wanted = dict(scope["headers"])
-        asked = wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
+        chosen = ASKED_LANGUAGE.search(scope["query_string"])
+        asked = (chosen and chosen[1]) or wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
         layouts.language.set(layouts.best_language(asked.decode("latin-1"), layouts.own_language))
 
         async def dress(message: Message) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import db.settings
 from features import (
     access,
+    accessibility,
     account,
     admission,
     alerts,
@@ -40,6 +41,7 @@ from features import (
     first_steps,
     forgetting,
     health,
+    help,
     holds,
     hours,
     identity,
@@ -82,6 +84,7 @@ from features import (
     routing,
     searching,
     second_factor,
+    security_txt,
     settings,
     sign_in_settings,
     signing_keys,
@@ -200,6 +203,9 @@ ALL: tuple[ModuleType, ...] = (
     erasure,
     register,
     moving,
+    help,
+    accessibility,
+    security_txt,
     demo,
     health,
 )

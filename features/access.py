@@ -472,15 +472,19 @@ routes = [sign_in]
 
 ui = template("""
 {% from "base.html" import plain %}
-{% from "components.html" import button, field, icon %}
+{% from "components.html" import button, field, icon, languages_nav, public_links %}
 
 {% macro sign_in_page(desk, to="") %}
-{% call plain(_("Sign in") ~ " · " ~ desk, ["htmx.min.js"]) %}
+{% call plain(_("Sign in") ~ " · " ~ desk, ["htmx.min.js"], foot=foot()) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Sign in") }}</h1>
 <p class="soft" translate="no">{{ desk }}</p>
 {{ sign_in_form("", "", {}, to) }}
 {% endcall %}
+{% endmacro %}
+
+{% macro foot() %}
+<footer class="plain-foot">{{ languages_nav("") }}{{ public_links("agent") }}</footer>
 {% endmacro %}
 
 {# method="dialog": nothing goes out, and no password into an address, before the script is there to send it. #}

@@ -180,7 +180,7 @@ ui = template("""
   {{ settings.problem(errors.get("form")) }}
   <input type="hidden" name="version" value="{{ form.version }}">
   {% set options = [] %}
-  {% for code in ["nl", "fr", "de", "en"] %}{{ options.append((code, code | language_name)) or "" }}{% endfor %}
+  {% for code in languages %}{{ options.append((code, code | own_name, code)) or "" }}{% endfor %}
   {{ select_field(_("Language of the screens"), "language", options, form.language, errors) }}
   <div class="actions">{{ button(_("Save"), "primary", type="submit") }}</div>
 </form>

@@ -346,10 +346,13 @@ async def place(caller: Caller, facts: Facts) -> list[Markup]:
     return [swap("#place", ui.held() if held else ui.no_place("gone"))]
 
 
-def options(subjects: list[SubjectFacts]) -> list[tuple[int, str]]:
+def options(subjects: list[SubjectFacts]) -> list[tuple[int, str, str]]:
     """One without a place can still be chosen: then one waits."""
     full = _("not available right now")
-    return [(each.id, each.label if each.green else f"{each.label} ({full})") for each in subjects]
+    return [
+        (each.id, each.label if each.green else f"{each.label} ({full})", each.label_language)
+        for each in subjects
+    ]
 
 
 routes = [press, renew, start]
@@ -375,6 +378,7 @@ ui = template("""
     {{ held() }}
     {% if green %}{{ button(_("Chat with a member of staff"), "available", "message-square-text", attrs={"class": "fill large", "data-act": "press"}) }}
     {% else %}{{ button(_("Chat unavailable, see the information page"), "primary", "info", attrs={"class": "fill large", "data-act": "info"}) }}{% endif %}
+    {{ widget_.foot() }}
   </div>
 </div>
 {% endmacro %}
@@ -405,6 +409,7 @@ ui = template("""
   {{ held() }}
   {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
+  {{ widget_.foot() }}
 </form>
 {% endmacro %}
 

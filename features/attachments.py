@@ -167,11 +167,12 @@ def tell(told: Told) -> str:
 routes = [add, add_as_agent, added, added_as_agent, take_back, take_back_as_agent, fetch, fetch_as_agent]
 
 ui = template("""
+{% from "components.html" import in_language %}
 {% import "files" as files %}
 
 {% macro message(line, base, side) %}
 <div class="bubble with-files">
-  {% if line.body %}<div class="bubble-words" dir="auto">{{ line.body }}</div>{% endif %}
+  {% if line.body %}<div class="bubble-words" dir="auto"{{ in_language(line.language) }}>{{ line.body }}</div>{% endif %}
   <p class="visually-hidden">{{ ngettext("%(num)s attachment", "%(num)s attachments", line.data.files | length) }}</p>
   {{ files.shown(line.data.files, base, side) }}
 </div>

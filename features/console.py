@@ -295,6 +295,8 @@ ui = template("""
     <a class="menu-item" href="/session/profile">{{ icon("users") }}{{ _("Choose another profile") }}</a>
     <a class="menu-item" href="/settings/me">{{ icon("lock") }}{{ _("My account") }}</a>
     {% if settings_of(person) %}<a class="menu-item" href="/settings">{{ icon("settings") }}{{ _("Settings") }}</a>{% endif %}
+    <a class="menu-item" href="/help/agent?lang={{ language() }}" target="_blank" rel="noopener">{{ icon("circle-help") }}{{ _("Help") }}</a>
+    <a class="menu-item" href="/accessibility?lang={{ language() }}" target="_blank" rel="noopener">{{ icon("info") }}{{ _("Accessibility") }}</a>
     <hr class="menu-line">
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
     {% endcall %}

@@ -20,7 +20,7 @@ MEDIA = {"jsonl": "application/jsonl; charset=utf-8", "pdf": "application/pdf"}
 
 
 def download(made: bytes, format: str, name: str) -> Response[bytes]:
-    return transcripts.attached(made, MEDIA[format], f"{name}.{format}")
+    return transcripts.attached(made, MEDIA[format], f"{name}.{format}", layouts.language.get())
 
 
 async def all_of(chats: Sequence[int]) -> list[Record]:
@@ -98,7 +98,7 @@ def paper(record: Record) -> Transcript:
     code = layouts.language.get()
     return Transcript(
         code,
-        layouts.LANGUAGES[code].partition("_")[2],
+        layouts.locale().partition("_")[2],
         desk.facts.name,
         _("Conversation of %(day)s") % {"day": layouts.day(record.started_at)},
         "",

@@ -17,6 +17,10 @@ class Facts:
     guided: bool = False  # the first steps are still in the menu
     block_days: int = 7
     emergency_numbers: str = ""  # besides 112
+    accessibility_contact: str = ""
+    accessibility_body: str = ""
+    accessibility_on: str = ""
+    security_contact: str = ""
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -34,7 +38,12 @@ async def load() -> Facts:
             row["guided"],
             row["block_days"],
             row["emergency_numbers"],
+            row["accessibility_contact"],
+            row["accessibility_body"],
+            row["accessibility_on"],
+            row["security_contact"],
         )
+        layouts.dutch = row["dutch"]
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts
 

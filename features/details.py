@@ -187,7 +187,7 @@ ui = template("""
     {% if not known.name %}{{ fact(_("Known as"), known.sub, site, name=true) }}{% endif %}
     {% for label, value in known.variables.items() %}{{ fact(label, value, site, name=true) }}{% endfor %}
     {% endif %}
-    {% if chat.subject %}{{ fact(_("Subject"), chat.subject.get(language()) or chat.subject.values() | first) }}{% endif %}
+    {% if chat.subject %}{% set said, lang = subject_of(chat.subject) %}{{ fact(_("Subject"), said, lang=lang) }}{% endif %}
     {{ fact(_("Queue"), chat.queue, name=true) }}
     {{ fact(_("Language"), chat.language | language_name) }}
     {% if chat.page %}{{ fact(_("Page"), chat.page_path, name=true) }}{% endif %}

@@ -190,7 +190,7 @@ layouts.env.globals["emergency_numbers"] = numbers
 routes = [question, raise_it, end_it]
 
 ui = template("""
-{% from "components.html" import button, checkbox, icon %}
+{% from "components.html" import button, checkbox, icon, in_language %}
 
 {# In the head of a chat. #}
 {% macro item(chat) %}
@@ -214,7 +214,7 @@ ui = template("""
 
 {% macro list() %}
 <ul class="emergency-numbers">
-  {% for number, whose in emergency_numbers() %}<li><a href="tel:{{ number | replace(" ", "") }}" translate="no">{{ number }}</a>{% if whose %} <span>{{ whose }}</span>{% endif %}</li>{% endfor %}
+  {% for number, whose in emergency_numbers() %}<li><a href="tel:{{ number | replace(" ", "") }}" translate="no">{{ number }}</a>{% if whose %} <span{% if not loop.first %}{{ in_language(desk_language()) }}{% endif %}>{{ whose }}</span>{% endif %}</li>{% endfor %}
 </ul>
 {% endmacro %}
 

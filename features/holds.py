@@ -180,7 +180,7 @@ ui = template("""
       <td data-label="{{ _("Reason") }}" translate="no">{{ hold.reason }}</td>
       <td data-label="{{ _("Since") }}">{{ hold.held_at | short_day }}</td>
       <td data-label="{{ _("By") }}" translate="no">{{ hold.name }}</td>
-      <td>{{ button(_("Release"), "secondary", attrs={"hx-delete": "/settings/privacy/holds/" ~ hold.chat, "hx-swap": "none", "aria-label": _("Release conversation %(chat)s", chat=hold.chat)}) }}</td>
+      <td>{{ button(_("Release"), "secondary", attrs={"hx-delete": "/settings/privacy/holds/" ~ hold.chat, "hx-swap": "none", "aria-label": _("Release conversation %(chat)s", chat=hold.chat | string)}) }}</td>
     </tr>
     {% endfor %}
   </tbody>

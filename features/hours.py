@@ -18,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import db
+import layouts
 from features import calendars, desk
 
 DAY_MINUTES = 24 * 60
@@ -310,8 +311,7 @@ def _moment(day: date, minute: int, zone: ZoneInfo, last: int) -> datetime:
 
 
 def clock(minute: int) -> str:
-    hour, minute = divmod(minute, 60)
-    return f"{hour if hour <= 24 else hour - 24}:{minute:02}"
+    return layouts.minute_time(minute)
 
 
 routes: list[Any] = []

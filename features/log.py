@@ -244,7 +244,7 @@ ui = template("""
   {% if record.email %}{{ fact(_("E-mail"), record.email, site if known and known.email else "", name=true) }}{% endif %}
   {% if known %}{{ fact(_("Known as"), known.sub, site, name=true) }}{% for label, value in known.variables.items() %}{{ fact(label, value, site, name=true) }}{% endfor %}{% endif %}
   {{ fact(_("Queue"), record.queue, name=true) }}
-  {% if record.subject %}{{ fact(_("Subject"), record.subject) }}{% endif %}
+  {% if record.subject %}{{ fact(_("Subject"), record.subject, lang=record.subject_language) }}{% endif %}
   {{ fact(_("Language"), record.language | language_name) }}
   {% if record.page %}{{ fact(_("Page"), record.page, name=true) }}{% endif %}
   {% if record.case_number %}{{ fact(_("Case number"), record.case_number, name=true) }}{% endif %}

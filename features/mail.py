@@ -179,6 +179,7 @@ def addressed(letter: EmailMessage, row: dict[str, Any]) -> EmailMessage:
         f"<{row['kind']}-{row['id']}-{row['address_hash'][:16]}@{host}>"  # the same if sent twice
     )
     letter["Auto-Submitted"] = "auto-generated"
+    letter["Content-Language"] = row["language"]
     return letter
 
 

@@ -75,6 +75,7 @@ class Line:
     withdrawn_at: datetime | None
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
+    language: str = ""  # of the chat: what people write in it is taken to be in that one
 
     def withdrawable_by(self, agent: int) -> bool:
         """Its author's own, and not too late. What was chosen from stays: the choice is about it."""
@@ -285,6 +286,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
             Message.data,
             Message.sent_at,
             Message.withdrawn_at,
+            Message.chat.language.as_alias("language"),
         )
         .where(Message.chat == chat)
         .where(
@@ -313,6 +315,7 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
+            language=row.get("language", ""),
         )
         before = row
 
@@ -404,7 +407,7 @@ def tell_of(chat: int, seq: int) -> None:
 tasks = [recheck_heads]
 
 ui = template("""
-{% from "components.html" import icon, notice %}
+{% from "components.html" import icon, in_language, notice %}
 
 {# `me`: the agent who looks, and may withdraw what it has just said. #}
 {% macro thread(lines, side, me=0) %}
@@ -419,7 +422,7 @@ ui = template("""
   <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
     {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
   {% if line.withdrawn_at and side == "visitor" %}<p class="bubble" tabindex="-1">{{ _("Message withdrawn") }}</p>
-  {% elif line.kind == "text" %}<div class="bubble" dir="auto">{{ line.body }}</div>
+  {% elif line.kind == "text" %}<div class="bubble" dir="auto"{{ in_language(line.language) }}>{{ line.body }}</div>
   {% else %}{{ message_kinds[line.kind](line, side) }}{% endif %}
   {% if me and line.withdrawable_by(me) %}{{ withdraw(line) }}{% endif %}
   {% if line.author == side %}{{ delivery(line, side) }}{% endif %}

@@ -334,18 +334,18 @@ async def withdraw(data: dict[str, Any]) -> None:
 
 @messages.shown_by("offer")
 def show_offer(line: Line, side: str) -> Markup:
-    return ui.offered(line.data, side, bool(line.withdrawn_at))
+    return ui.offered(line.data, side, bool(line.withdrawn_at), line.language)
 
 
 @messages.shown_by("choice")
 def show_choice(line: Line, side: str) -> Markup:
-    return ui.choice(line.data)
+    return ui.choice(line.data, line.language)
 
 
 routes = [show, send, choose]
 
 ui = template("""
-{% from "components.html" import button, described, field, icon, icon_button, notice, remarks %}
+{% from "components.html" import button, described, field, icon, icon_button, in_language, notice, remarks %}
 
 {# The agent's panel: what lies ready beside what is being made. #}
 {% macro panel(chat, saved, key, most) %}
@@ -413,15 +413,15 @@ ui = template("""
 {% endmacro %}
 
 {# In the thread: to be chosen from, or fixed. What is in sight after the end of the chat is the stylesheet's. #}
-{% macro offered(offer, side, withdrawn=false) %}
+{% macro offered(offer, side, withdrawn=false, lang="") %}
 {% set open = not offer.chosen and not withdrawn %}
 <div class="bubble offer" tabindex="-1" role="group" aria-labelledby="offer-title-{{ offer.offer }}">
-  <p class="offer-title" id="offer-title-{{ offer.offer }}" dir="auto">{{ offer.title }}</p>
+  <p class="offer-title" id="offer-title-{{ offer.offer }}" dir="auto"{{ in_language(lang) }}>{{ offer.title }}</p>
   {% if open and side == "visitor" %}
-  {{ menu(offer) }}
-  <div class="offer-over">{{ listed(offer) }}<p class="soft">{{ _("Nothing was chosen.") }}</p></div>
+  {{ menu(offer, lang) }}
+  <div class="offer-over">{{ listed(offer, lang) }}<p class="soft">{{ _("Nothing was chosen.") }}</p></div>
   {% else %}
-  {{ listed(offer) }}
+  {{ listed(offer, lang) }}
   {% if open %}
   <p class="soft offer-open">{{ _("The visitor has not chosen yet.") }}</p>
   <p class="soft offer-over">{{ _("Nothing was chosen.") }}</p>
@@ -430,19 +430,19 @@ ui = template("""
 </div>
 {% endmacro %}
 
-{% macro menu(offer) %}
+{% macro menu(offer, lang) %}
 <form class="offer-open" hx-post="/chat/offers/{{ offer.offer }}/choice" hx-swap="none">
   {% if offer.several %}
   <div class="offer-checks">
     {% for option in offer.options %}
-    <label class="choice"><input type="checkbox" name="option" value="{{ loop.index0 }}"><span dir="auto">{{ option }}</span></label>
+    <label class="choice"><input type="checkbox" name="option" value="{{ loop.index0 }}"><span dir="auto"{{ in_language(lang) }}>{{ option }}</span></label>
     {% endfor %}
   </div>
   {{ button(_("Confirm"), "primary", type="submit") }}
   {% else %}
   <div class="actions">
     {% for option in offer.options %}
-    <button type="submit" class="button secondary" name="option" value="{{ loop.index0 }}"><span dir="auto">{{ option }}</span></button>
+    <button type="submit" class="button secondary" name="option" value="{{ loop.index0 }}"><span dir="auto"{{ in_language(lang) }}>{{ option }}</span></button>
     {% endfor %}
   </div>
   {% endif %}
@@ -455,21 +455,21 @@ ui = template("""
 <div id="offer-said-{{ id }}" role="alert">{% if words %}<p class="field-error">{{ icon("circle-alert") }}<span>{{ words }}</span></p>{% endif %}</div>
 {% endmacro %}
 
-{% macro listed(offer) %}
+{% macro listed(offer, lang) %}
 <ul class="offer-list">
   {% for option in offer.options %}
-  {% if loop.index0 in offer.chosen %}<li class="chosen">{{ icon("check") }}<span><bdi>{{ option }}</bdi> ({{ _("chosen") }})</span></li>
-  {% else %}<li><bdi>{{ option }}</bdi></li>{% endif %}
+  {% if loop.index0 in offer.chosen %}<li class="chosen">{{ icon("check") }}<span><bdi{{ in_language(lang) }}>{{ option }}</bdi> ({{ _("chosen") }})</span></li>
+  {% else %}<li><bdi{{ in_language(lang) }}>{{ option }}</bdi></li>{% endif %}
   {% endfor %}
 </ul>
 {% endmacro %}
 
 {# The choice, as a message of the visitor. #}
-{% macro choice(choice) %}
+{% macro choice(choice, lang="") %}
 <div class="bubble offer">
-  <blockquote class="offer-quote" dir="auto">{{ choice.title }}</blockquote>
+  <blockquote class="offer-quote" dir="auto"{{ in_language(lang) }}>{{ choice.title }}</blockquote>
   <ul class="offer-list">
-    {% for option in choice.chosen %}<li class="chosen">{{ icon("check") }}<bdi>{{ option }}</bdi></li>{% endfor %}
+    {% for option in choice.chosen %}<li class="chosen">{{ icon("check") }}<bdi{{ in_language(lang) }}>{{ option }}</bdi></li>{% endfor %}
   </ul>
 </div>
 {% endmacro %}

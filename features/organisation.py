@@ -1,5 +1,5 @@
 """Organisation: the settings page of the desk itself: its name, its time zone, its language; how long whoever
-behaves badly is kept out, and what can be called when somebody is in danger.
+behaves badly is kept out, what can be called when somebody is in danger, and what the public pages say of it.
 
 GET /settings/desk
 PUT /settings/desk
@@ -7,7 +7,8 @@ PUT /settings/desk
 
 import asyncio
 import contextlib
-from datetime import datetime
+import re
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -26,6 +27,9 @@ from layouts import LANGUAGES, Form, _, html, template
 NAME_LENGTH = 60
 MOST_BLOCK_DAYS = 365
 MOST_NUMBERS, NUMBER_LENGTH = 6, 60
+CONTACT_LENGTH = 200
+CONTACT = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+|https://[^\s/<>\"]+\.[^\s<>\"]*")
+DUTCH = ("nl_BE", "nl_NL")
 AREAS = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian"}
 
 settings.entry("desk", "/settings/desk", lambda: _("Organisation"), "landmark", "manage_desk")
@@ -33,6 +37,9 @@ settings.entry("desk", "/settings/desk", lambda: _("Organisation"), "landmark", 
 
 class DeskChanged(live.Event, frozen=True):
     """Its name, time zone or language: every process reads them anew."""
+
+
+PUBLIC = ("accessibility_contact", "accessibility_body", "accessibility_on", "security_contact")
 
 
 class DeskForm(Struct):
@@ -43,6 +50,11 @@ class DeskForm(Struct):
     language: str = ""
     block_days: str = "7"
     emergency_numbers: str = ""
+    dutch: str = "nl_BE"
+    accessibility_contact: str = ""
+    accessibility_body: str = ""
+    accessibility_on: str = ""
+    security_contact: str = ""
     version: str = ""
 
 
@@ -74,6 +86,8 @@ async def change(person: Person, data: DeskForm) -> None:
         "language": data.language,
         "block_days": int(data.block_days),
         "emergency_numbers": "\n".join(numbers_in(data)),
+        "dutch": data.dutch,
+        **{name: tidy(getattr(data, name)) for name in PUBLIC},
     }
     await settings.change(person, Desk, await desk_id(), settings.version(data.version), values)
 
@@ -115,6 +129,8 @@ def problems_with(form: DeskForm) -> dict[str, str]:
         errors["time_zone"] = _("Choose a time zone from the list.")
     if form.language not in LANGUAGES:
         errors["language"] = _("Choose a language from the list.")
+    if form.dutch not in DUTCH:
+        errors["dutch"] = _("Choose a country from the list.")
     if not settings.whole_number(form.block_days, 1, MOST_BLOCK_DAYS):
         errors["block_days"] = _("Give a number of days from 1 to %(most)s.") % {"most": MOST_BLOCK_DAYS}
     lines = numbers_in(form)
@@ -124,7 +140,28 @@ def problems_with(form: DeskForm) -> dict[str, str]:
         errors["emergency_numbers"] = _(
             "On each line a number of a telephone comes first, then whose it is; at most six lines."
         )
+    return errors | problems_in_public(form)
+
+
+def problems_in_public(form: DeskForm) -> dict[str, str]:
+    errors = {}
+    for name in PUBLIC:
+        if len(text := tidy(getattr(form, name))) > CONTACT_LENGTH:
+            errors[name] = settings.too_long(len(text), CONTACT_LENGTH)
+        elif text and name.endswith("_contact") and not CONTACT.fullmatch(text):
+            errors[name] = _("An e-mail address, or the address of a page, with %(start)s before it.") % {
+                "start": "https://"
+            }
+    if (on := tidy(form.accessibility_on)) and not is_past_day(on):
+        errors.setdefault("accessibility_on", _("A date that is not in the future."))
     return errors
+
+
+def is_past_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text) <= now().astimezone(desk.facts.time_zone).date()
+    except ValueError:
+        return False
 
 
 def numbers_in(form: DeskForm) -> list[str]:
@@ -150,7 +187,9 @@ async def form_now() -> DeskForm:
         row["language"],
         str(row["block_days"]),
         row["emergency_numbers"],
-        str(row["version"]),
+        row["dutch"],
+        version=str(row["version"]),
+        **{name: row[name] for name in PUBLIC},
     )
 
 
@@ -194,6 +233,16 @@ ui = template("""
   {{ select_field(_("Default language"), "language", languages, desk.language, errors, hint=_("For whoever has not chosen one of ours.")) }}
   {{ field(_("Keeping out (days)"), "block_days", desk.block_days, errors, hint=_("For how long whoever behaves badly cannot chat; a supervisor can let them in sooner."), attrs={"inputmode": "numeric", "class": "short"}) }}
   {{ textarea_field(_("Emergency numbers"), "emergency_numbers", desk.emergency_numbers, errors, hint=_("At the top of a chat in which somebody is in danger. One a line: the number, then whose it is. 112 always stands first."), required=false) }}
+  {{ select_field(_("Variant of Dutch"), "dutch", [("nl_BE", _("Belgium")), ("nl_NL", _("The Netherlands"))], desk.dutch, errors, hint=_("Some words differ: in the Netherlands the button says “informatiepagina”, for example.")) }}
+  <fieldset class="stack">
+    <legend class="legend">{{ _("On the public pages") }}</legend>
+    <p class="hint">{{ _("The accessibility statement names them, and security.txt the last one. What is left empty, the statement says is still to be filled in.") }}
+      <a href="/accessibility?lang={{ language() }}" target="_blank" rel="noopener">{{ _("Accessibility statement") }}</a></p>
+    {{ field(_("Contact for accessibility"), "accessibility_contact", desk.accessibility_contact, errors, hint=_("An e-mail address or the address of a page, for whoever cannot use something."), required=false) }}
+    {{ field(_("Supervisory body"), "accessibility_body", desk.accessibility_body, errors, hint=_("To whom visitors turn if your answer does not help: the ombudsman, or whoever supervises accessibility for you."), required=false) }}
+    {{ field(_("Last checked by you on"), "accessibility_on", desk.accessibility_on, errors, type="date", hint=_("When your organisation last assessed the accessibility of its chat itself."), required=false) }}
+    {{ field(_("Contact for security"), "security_contact", desk.security_contact, errors, hint=_("For whoever finds a leak. Left empty, it is the contact for accessibility."), required=false) }}
+  </fieldset>
   {{ settings.save_bar("/settings/desk", desk.version) }}
 </form>
 {% endmacro %}

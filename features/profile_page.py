@@ -250,7 +250,7 @@ ui = template("""
       <th scope="row"><a href="/settings/profiles/{{ profile.id }}" translate="no">{{ profile.name }}</a></th>
       <td data-label="{{ _("Queues, first to last") }}">{% if profile.queues %}<span translate="no">{% for each in profile.queues %}{{ each.priority }}. {{ each.name }}{{ ", " if not loop.last }}{% endfor %}</span>{% else %}{{ status("amber", _("no queues yet")) }}{% endif %}</td>
       <td data-label="{{ _("At a time") }}">{{ profile.places }}</td>
-      <td data-label="{{ _("Agents") }}">{{ profile.agents }}{% if profile.on_duty %} <span class="soft">({{ _("%(n)s now", n=profile.on_duty) }})</span>{% endif %}</td>
+      <td data-label="{{ _("Agents") }}">{{ profile.agents | number }}{% if profile.on_duty %} <span class="soft">({{ _("%(n)s now", n=profile.on_duty) }})</span>{% endif %}</td>
     </tr>
     {% endfor %}
   </tbody>

@@ -264,7 +264,7 @@ ui = template("""
     <tr>
       <th scope="row"><a href="/settings/queues/{{ queue.id }}" translate="no">{{ queue.name }}</a></th>
       <td data-label="{{ _("Now") }}">{{ status("green", _("Somebody is free")) if queue.green else status("blue", _("Nobody is free")) }}</td>
-      <td data-label="{{ _("Waiting") }}">{{ queue.waiting }}</td>
+      <td data-label="{{ _("Waiting") }}">{{ queue.waiting | number }}</td>
       <td data-label="{{ _("Served by") }}">{% if queue.profiles %}{{ ngettext("%(num)s profile", "%(num)s profiles", queue.profiles) }}{% else %}{{ status("amber", _("no profile yet")) }}{% endif %}</td>
     </tr>
     {% endfor %}

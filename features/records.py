@@ -13,7 +13,7 @@ from typing import Any
 
 import db
 import layouts
-from features import files, identity, messages
+from features import files, identity, messages, widget
 from features.identity import Verified
 from features.links import linked
 from features.messages import Line, Told
@@ -52,6 +52,7 @@ class Record:
     verified: Verified | None
     queue: str
     subject: str
+    subject_language: str
     language: str
     page: str
     case_number: str
@@ -128,8 +129,10 @@ SEATS = (
     " JOIN agent ON agent.id = participation.agent WHERE chat IN ({chats}) ORDER BY participation.id"
 )
 PARTS = {
-    "public": "SELECT chat, key, seq, kind, author, agent, name, body, data, sent_at, withdrawn_at"
-    " FROM message WHERE chat IN ({chats}) ORDER BY chat, seq",
+    "public": "SELECT message.chat, message.key, message.seq, message.kind, message.author, message.agent,"
+    " message.name, message.body, message.data, message.sent_at, message.withdrawn_at, chat.language"
+    " FROM message JOIN chat ON chat.id = message.chat WHERE message.chat IN ({chats})"
+    " ORDER BY message.chat, message.seq",
     "private": "SELECT chat, key, seq, after_seq, agent, name, body, sent_at FROM private_message"
     " WHERE chat IN ({chats}) ORDER BY chat, seq",
     "files": "SELECT * FROM private_attachment WHERE chat IN ({chats}) AND seq IS NOT NULL ORDER BY id",
@@ -147,7 +150,7 @@ PARTS = {
 
 
 def record(head: Row, verified: Verified | None, seats: list[Row], parts: dict[str, list[Row]]) -> Record:
-    labels = json.loads(head["label"] or "{}")
+    subject, subject_language = widget.subject_of(json.loads(head["label"] or "{}"))
     return Record(
         id=head["id"],
         state=head["state"],
@@ -155,7 +158,8 @@ def record(head: Row, verified: Verified | None, seats: list[Row], parts: dict[s
         email=head["visitor_email"],
         verified=verified,
         queue=head["queue"],
-        subject=str(labels.get(layouts.language.get()) or next(iter(labels.values()), "")),
+        subject=subject,
+        subject_language=subject_language,
         language=head["language"],
         page=head["page_url"],
         case_number=head["case_number"],

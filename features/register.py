@@ -121,7 +121,8 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "desk": (
         "setup",
         {
-            "setting": "name time_zone language version guided block_days emergency_numbers",
+            "setting": "name time_zone language dutch version guided block_days emergency_numbers"
+            " accessibility_contact accessibility_body accessibility_on security_contact",
             "secret": "secret",
             "course": "alive_at",
         },

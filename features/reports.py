@@ -305,6 +305,7 @@ layouts.env.globals["report_words"] = {
     "periods": periods,
     "mean": lambda value: mean(value) or "–",
     "decimal": layouts.decimal,
+    "clock": layouts.minute_time,
 }
 
 routes = [page, table, agents_table]
@@ -357,15 +358,15 @@ ui = template("""
   {{ figure(_("Nobody left for it"), all.unanswered) }}
   {{ figure(_("Waiting time, median"), say.span(all.waited.median), _("9 of 10 within %(time)s", time=say.span(all.waited.ninety))) }}
   {{ figure(_("Handling time, median"), say.span(all.handled.median), _("9 of 10 within %(time)s", time=say.span(all.handled.ninety))) }}
-  {{ figure(_("Requests rejected"), all.rejected, _("of %(n)s requests", n=all.asked)) }}
-  {{ figure(_("Requests not answered"), all.no_answer, _("of %(n)s requests", n=all.asked)) }}
+  {{ figure(_("Requests rejected"), all.rejected, ngettext("of %(num)s request", "of %(num)s requests", all.asked)) }}
+  {{ figure(_("Requests not answered"), all.no_answer, ngettext("of %(num)s request", "of %(num)s requests", all.asked)) }}
   {{ figure(_("Most places at once"), all.most_places) }}
-  {{ figure(_("Mean rating"), say.mean(all.rating), _("%(n)s ratings, of 1 to 5", n=all.rated)) }}
+  {{ figure(_("Mean rating"), say.mean(all.rating), ngettext("%(num)s rating, of 1 to 5", "%(num)s ratings, of 1 to 5", all.rated)) }}
 </dl>
 {% endmacro %}
 
 {% macro figure(term, value, more="") %}
-<div><dt>{{ term }}</dt><dd><span class="figure">{{ value }}</span>{% if more %}<span class="soft">{{ more }}</span>{% endif %}</dd></div>
+<div><dt>{{ term }}</dt><dd><span class="figure">{{ value | number if value is integer else value }}</span>{% if more %}<span class="soft">{{ more }}</span>{% endif %}</dd></div>
 {% endmacro %}
 
 {# Bars that stand: one per hour, in two parts; widths in per cent, so that the words keep their size. #}
@@ -381,14 +382,14 @@ ui = template("""
     {% set x = (loop.index0 * 100 / 24) | round(2) %}
     {% if answered %}<rect class="bar answered" x="{{ x + 0.5 }}%" width="3.1%" y="{{ 150 - up }}" height="{{ up }}"></rect>{% endif %}
     {% if lost %}<rect class="bar lost" x="{{ x + 0.5 }}%" width="3.1%" y="{{ 150 - up - over }}" height="{{ over }}"></rect>{% endif %}
-    {% if answered + lost %}<text class="value" x="{{ x + 2.05 }}%" y="{{ 145 - up - over }}">{{ answered + lost }}</text>{% endif %}
+    {% if answered + lost %}<text class="value" x="{{ x + 2.05 }}%" y="{{ 145 - up - over }}">{{ (answered + lost) | number }}</text>{% endif %}
     {% if loop.index0 % 3 == 0 %}<text class="tick" x="{{ x + 2.05 }}%" y="168">{{ loop.index0 }}</text>{% endif %}
     {% endfor %}
   </svg>
   <details class="more" id="hours-table"><summary>{{ _("As a table") }}</summary>
   <table><thead><tr><th scope="col">{{ _("Hour") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Not answered by anybody") }}</th><th scope="col" class="number">{{ _("Places in use") }}</th></tr></thead>
   <tbody>{% for answered, lost in all.by_hour %}{% if answered + lost or all.places[loop.index0] %}
-    <tr><th scope="row">{{ loop.index0 }}:00 – {{ loop.index }}:00</th><td class="number">{{ answered }}</td><td class="number">{{ lost }}</td><td class="number">{{ say.decimal(all.places[loop.index0]) }}</td></tr>
+    <tr><th scope="row">{{ say.clock(loop.index0 * 60) }} – {{ say.clock(loop.index * 60) }}</th><td class="number">{{ answered | number }}</td><td class="number">{{ lost | number }}</td><td class="number">{{ say.decimal(all.places[loop.index0]) }}</td></tr>
   {% endif %}{% endfor %}</tbody></table>
   </details>
 </section>
@@ -402,9 +403,9 @@ ui = template("""
     <tbody>
     {% for id, name in report.queues.items() %}{% set of = report.each[id] %}
     <tr><th scope="row" translate="no">{{ name }}</th>
-      <td class="number" data-label="{{ _("Chats") }}">{{ of.chats }}</td>
-      <td class="number" data-label="{{ _("Answered") }}">{{ of.answered }}</td>
-      <td class="number" data-label="{{ _("Given up while waiting") }}">{{ of.abandoned }}</td>
+      <td class="number" data-label="{{ _("Chats") }}">{{ of.chats | number }}</td>
+      <td class="number" data-label="{{ _("Answered") }}">{{ of.answered | number }}</td>
+      <td class="number" data-label="{{ _("Given up while waiting") }}">{{ of.abandoned | number }}</td>
       <td class="number" data-label="{{ _("Waiting time, median") }}">{{ say.span(of.waited.median) }}</td>
       <td class="number" data-label="{{ _("9 of 10 within") }}">{{ say.span(of.waited.ninety) }}</td>
       <td class="number" data-label="{{ _("Handling time, median") }}">{{ say.span(of.handled.median) }}</td>
@@ -447,7 +448,7 @@ ui = template("""
   <table class="rating-bars">
     <thead class="visually-hidden"><tr><th scope="col">{{ _("Rating") }}</th><th scope="col">{{ _("Share") }}</th><th scope="col">{{ _("Number") }}</th></tr></thead>
     <tbody>{% for value in (5, 4, 3, 2, 1) %}{% set n = all.ratings[value] %}
-    <tr><th scope="row">{{ say.stars(value) }}</th><td><svg class="chart" height="16" aria-hidden="true"><rect class="bar answered" x="0" y="0" height="16" width="{{ (n * 100 / all.rated) | round(1) }}%"></rect></svg></td><td class="number">{{ n }}</td></tr>
+    <tr><th scope="row">{{ say.stars(value) }}</th><td><svg class="chart" height="16" aria-hidden="true"><rect class="bar answered" x="0" y="0" height="16" width="{{ (n * 100 / all.rated) | round(1) }}%"></rect></svg></td><td class="number">{{ n | number }}</td></tr>
     {% endfor %}</tbody>
   </table>
 </section>
@@ -461,9 +462,9 @@ ui = template("""
     <thead><tr><th scope="col">{{ _("Agent") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Rejected") }}</th><th scope="col" class="number">{{ _("Not answered") }}</th><th scope="col" class="number">{{ _("Handling time, median") }}</th><th scope="col" class="number">{{ _("Mean rating") }}</th></tr></thead>
     <tbody>{% for of in report.agents %}
     <tr><th scope="row" translate="no">{{ of.name }}</th>
-      <td class="number" data-label="{{ _("Answered") }}">{{ of.answered }}</td>
-      <td class="number" data-label="{{ _("Rejected") }}">{{ of.rejected }}</td>
-      <td class="number" data-label="{{ _("Not answered") }}">{{ of.no_answer }}</td>
+      <td class="number" data-label="{{ _("Answered") }}">{{ of.answered | number }}</td>
+      <td class="number" data-label="{{ _("Rejected") }}">{{ of.rejected | number }}</td>
+      <td class="number" data-label="{{ _("Not answered") }}">{{ of.no_answer | number }}</td>
       <td class="number" data-label="{{ _("Handling time, median") }}">{{ say.span(of.handled.median) }}</td>
       <td class="number" data-label="{{ _("Mean rating") }}">{{ say.mean(of.rating) }}</td></tr>
     {% endfor %}</tbody>

@@ -135,7 +135,7 @@ async def redraw_said(viewer: Any, event: MessagePosted | MessageChanged | Priva
 routes = [accept, reject]
 
 ui = template("""
-{% from "components.html" import button, countdown, fact, icon, notice %}
+{% from "components.html" import button, countdown, fact, icon, in_language, notice %}
 {% import "details" as details %}
 {% import "invites" as invites %}
 
@@ -161,7 +161,7 @@ ui = template("""
     {{ so_far(request) }}
     <dl class="facts">
       {{ fact(_("Queue"), request.queue, name=true) }}
-      {% if request.subject %}{{ fact(_("Subject"), request.subject.get(language()) or request.subject.values() | first) }}{% endif %}
+      {% if request.subject %}{% set said, lang = subject_of(request.subject) %}{{ fact(_("Subject"), said, lang=lang) }}{% endif %}
       {{ fact(_("Language"), request.language | language_name) }}
       <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
     </dl>
@@ -183,7 +183,7 @@ ui = template("""
 {% macro so_far(request) %}
 <div id="so-far-{{ request.id }}" role="log" aria-label="{{ _("The conversation so far") }}"{% if request.so_far %} class="so-far" tabindex="0"{% endif %}>
   {% if request.so_far %}<ol id="said-{{ request.id }}">{{ request.so_far }}</ol>
-  {% elif request.question %}<blockquote class="question" dir="auto">{{ request.question }}</blockquote>
+  {% elif request.question %}<blockquote class="question" dir="auto"{{ in_language(request.language) }}>{{ request.question }}</blockquote>
   {% else %}<p class="soft">{{ _("No question yet: the visitor may type one while waiting.") }}</p>{% endif %}
 </div>
 {% endmacro %}

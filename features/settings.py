@@ -94,6 +94,7 @@ async def first_page(request: Request[Any, Any, Any]) -> Redirect:
 
 env.globals["settings_of"] = offered_to
 env.globals["desk_name"] = lambda: desk.facts.name
+env.globals["desk_language"] = lambda: desk.facts.language  # of what an admin says but once
 
 
 # ---- saving ----------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ routes = [first_page]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, icon, menu, notice %}
+{% from "components.html" import button, icon, menu, notice, public_links %}
 {% import "access" as access %}
 
 {# {% call settings.page(person, title, words, "/settings/queues") %}…{% endcall %}: `words` explain the page in one line;
@@ -232,6 +233,7 @@ ui = template("""
     {% if "chat" in person.permissions %}{{ button(_("Console"), "quiet", "messages-square", attrs={"href": "/console"}) }}{% endif %}
     {% call menu("person-menu", icon("user") ~ who(person)) %}
     <a class="menu-item" href="/settings/me">{{ icon("user") }}{{ _("My account") }}</a>
+    <a class="menu-item" href="/help/admin?lang={{ language() }}" target="_blank" rel="noopener">{{ icon("circle-help") }}{{ _("Help") }}</a>
     <button type="button" class="menu-item" hx-delete="/session" hx-swap="none">{{ icon("log-out") }}{{ _("Sign out") }}</button>
     {% endcall %}
   </div>
@@ -261,6 +263,7 @@ ui = template("""
     {{ inner }}
   </main>
 </div>
+<footer class="settings-foot no-print">{{ public_links("admin") }}</footer>
 <div id="notices" aria-live="polite"></div>
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
 {{ access.sign_in_again(person) }}

@@ -12,10 +12,10 @@ from typing import Any
 
 from litestar import Response
 
-from layouts import _, number, template
+from layouts import _, file_size, number, template
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-LARGEST = 1_000_000  # bytes
+LARGEST = 1024**2  # bytes
 MOST_LINES = 2_000
 BOM = "\ufeff"  # by which Excel knows that it is UTF-8
 
@@ -58,7 +58,7 @@ def read(data: bytes, head: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """Its lines by number, each by name of column. Columns may stand in any order; one that is not there is
     empty."""
     if len(data) > LARGEST:
-        raise Unreadable(_("The file is larger than %(size)s MB.") % {"size": LARGEST // 1_000_000})
+        raise Unreadable(_("The file is larger than %(size)s.") % {"size": file_size(LARGEST)})
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -22,7 +22,7 @@ import layouts
 from db.tables import TABLES, Agent
 from features import audit, finding, settings
 from features.access import agent_of, may
-from layouts import _, html, swap, template
+from layouts import _, html, ngettext, swap, template
 
 A_PAGE = 50
 LONGEST = 300  # characters of a value
@@ -150,9 +150,11 @@ async def verify(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 def said(checked: audit.Checked) -> str:
-    rows = layouts.number(checked.rows)
     if checked.broken is None:
-        return _("Chain checked: %(n)s lines, in order") % {"n": rows}
+        words = ngettext(
+            "Chain checked: %(num)s line, in order", "Chain checked: %(num)s lines, in order", checked.rows
+        )
+        return words % {"num": layouts.number(checked.rows)}
     return _("The chain is broken at line %(id)s: it was changed, or one before it was taken out.") % {
         "id": layouts.number(checked.broken)
     }

@@ -66,17 +66,24 @@ class Transcript:
 @get("/chat/transcript.txt", guards=[visitor])
 async def download_text(request: Request[Any, Any, Any]) -> Response[bytes]:
     transcript = await written(await own_chat(visitor_of(request)))
-    return attached(as_text(transcript).encode(), "text/plain", f"{transcript.file_name}.txt")
+    return attached(
+        as_text(transcript).encode(), "text/plain", f"{transcript.file_name}.txt", transcript.language
+    )
 
 
 @get("/chat/transcript.pdf", guards=[visitor])
 async def download_pdf(request: Request[Any, Any, Any]) -> Response[bytes]:
     transcript = await written(await own_chat(visitor_of(request)))
-    return attached(await as_pdf(transcript), "application/pdf", f"{transcript.file_name}.pdf")
+    pdf = await as_pdf(transcript)
+    return attached(pdf, "application/pdf", f"{transcript.file_name}.pdf", transcript.language)
 
 
-def attached(content: bytes, media_type: str, name: str) -> Response[bytes]:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+def attached(content: bytes, media_type: str, name: str, language: str) -> Response[bytes]:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Language": language,
+        "Cache-Control": "no-store",
+    }
     return Response(content, media_type=media_type, headers=headers)
 
 
@@ -118,7 +125,7 @@ async def written(chat: dict[str, Any], side: str = "visitor", language: str = "
         begun_on, name = layouts.day(chat["started_at"]), _("conversation")
         return Transcript(
             layouts.language.get(),
-            layouts.LANGUAGES[layouts.language.get()].partition("_")[2],
+            layouts.locale().partition("_")[2],
             desk.facts.name,
             _("Conversation of %(day)s") % {"day": begun_on},
             f"{name}-{chat['started_at'].astimezone(layouts.zone):%Y-%m-%d}",

@@ -155,7 +155,7 @@ async def regions(facts: Facts) -> list[Markup]:
 
 
 ui = template("""
-{% from "components.html" import button, icon, notice, status %}
+{% from "components.html" import button, icon, notice, public_links, status %}
 {% import "blocks" as blocks %}
 {% import "copies" as copies %}
 {% import "messages" as messages %}
@@ -219,6 +219,7 @@ ui = template("""
   {{ transcripts.at_the_end() }}
   {% if not facts.kept_out %}{{ copies.region(facts.copy, facts.email) }}{% endif %}
   {% if not facts.kept_out %}{{ button(_("Clear from this device"), "quiet", "trash-2", attrs={"data-act": "forget"}) }}{% endif %}
+  {{ public_links("visitor") }}
   {% endif %}
 </section>
 {% endmacro %}

@@ -129,11 +129,11 @@ ui = template("""
     <tr class="{{ "is-green" if line.green else "is-blue" }}">
       <th scope="row" translate="no">{{ line.name }}</th>
       <td class="board-state">{{ dot("green" if line.green else "blue") }}<span>{{ wallboard_state(line) }}</span></td>
-      <td class="number{% if line.waiting %} board-alert{% endif %}" data-label="{{ _("Waiting") }}">{{ line.waiting }}</td>
+      <td class="number{% if line.waiting %} board-alert{% endif %}" data-label="{{ _("Waiting") }}">{{ line.waiting | number }}</td>
       <td class="number" data-label="{{ _("Longest wait") }}">{{ report_words.span(line.longest_s) }}</td>
-      <td class="number" data-label="{{ _("Running") }}">{{ line.running }}</td>
-      <td class="number" data-label="{{ _("Agents ready") }}">{{ line.ready }}</td>
-      <td class="number" data-label="{{ _("Free places") }}">{{ line.free }}</td>
+      <td class="number" data-label="{{ _("Running") }}">{{ line.running | number }}</td>
+      <td class="number" data-label="{{ _("Agents ready") }}">{{ line.ready | number }}</td>
+      <td class="number" data-label="{{ _("Free places") }}">{{ line.free | number }}</td>
     </tr>{% endfor %}</tbody>
   </table>{% endif %}
   <p class="soft board-at">{{ _("As of %(time)s", time=at) }}</p>

@@ -118,6 +118,10 @@ class SubjectFacts:
     def label(self) -> str:
         return in_words(self.labels, desk.facts.language, self.queue_name)
 
+    @property
+    def label_language(self) -> str:
+        return language_of(self.labels, desk.facts.language)
+
 
 # ---- its status ------------------------------------------------------------------------------------------
 
@@ -457,6 +461,11 @@ def in_words(said: Mapping[str, T], own_language: str, otherwise: T) -> T:
     return said.get(language_of(said, own_language)) or otherwise
 
 
+def subject_of(labels: Mapping[str, str]) -> tuple[str, str]:
+    """What a subject is called for whoever looks, and in which language."""
+    return in_words(labels, desk.facts.language, ""), language_of(labels, desk.facts.language)
+
+
 def language_of(said: Mapping[str, Any], own_language: str) -> str:
     """The one being spoken, else the widget's own, else any in which there are words."""
     return next((code for code in (language.get(), own_language, *said) if said.get(code)), own_language)
@@ -475,7 +484,12 @@ def new_tab(
 markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 markdown.add_render_rule("link_open", new_tab)
 
-layouts.env.globals |= {"closed_words": closed_words, "closings": closings, "reopens": reopens}
+layouts.env.globals |= {
+    "closed_words": closed_words,
+    "closings": closings,
+    "reopens": reopens,
+    "subject_of": subject_of,
+}
 starts = [open_up]
 tasks = [keep_current]
 stops = [shut]
@@ -483,7 +497,7 @@ routes = [status, info, theme]
 
 ui = template("""
 {% from "base.html" import document %}
-{% from "components.html" import button, icon, icon_button, status %}
+{% from "components.html" import button, icon, icon_button, in_language, languages_nav, public_links, status %}
 
 {% macro page(desk, widget, hours, green) %}
 {% call document(_("Information") ~ " – " ~ desk, "window", ["info.js"]) %}
@@ -503,8 +517,14 @@ ui = template("""
   {% set attrs = {"id": "chat", "href": address, "hidden": not green} %}
   {{ button(_("Chat with a member of staff"), "available large fill", "message-square-text", attrs=attrs) }}
   {{ card(widget, hours) }}
+  {{ foot() }}
 </main>
 {% endcall %}
+{% endmacro %}
+
+{# Where there is room for it. Languages can be chosen on a page of its own: in a frame, the host page chooses. #}
+{% macro foot() %}
+<footer class="window-foot">{{ languages_nav("") }}{{ public_links("visitor") }}</footer>
 {% endmacro %}
 
 {# What is said while somebody has closed the chat. #}
@@ -523,7 +543,7 @@ ui = template("""
 <div class="info-card stack">
   {% for names, closing in closings(hours) %}
   <div class="notice info closed-now">{{ icon("info") }}<div class="notice-body">
-    {% if names %}<p><strong>{{ names }}</strong></p>{% endif %}
+    {% if names %}<p{{ in_language(desk_language()) }}><strong>{{ names }}</strong></p>{% endif %}
     {{ closed(closing, widget.language) }}
   </div></div>
   {% endfor %}
@@ -532,7 +552,7 @@ ui = template("""
     <h2 class="legend" id="hours">{{ _("Chat hours today") }}</h2>
     <table class="hours" aria-labelledby="hours">
       {% for each in hours %}
-      <tr><th scope="row">{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
+      <tr><th scope="row"{{ in_language(desk_language()) }}>{{ each.queue }}</th><td>{% if each.closing %}{{ _("Closed now") }}{% else %}{{ each.words }}{% endif %}
         {%- if each.last_intake_minutes and not each.closing %}<p class="hint">{{ ngettext("New chats until %(num)s minute before closing time", "New chats until %(num)s minutes before closing time", each.last_intake_minutes) }}</p>{% endif %}</td></tr>
       {% endfor %}
     </table>

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
@@ -36,10 +36,22 @@ Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
 HERE = Path(__file__).parent
 LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 
+MINUTES = 24 * 60
+
 language: ContextVar[str] = ContextVar("language", default="nl")
 inline: dict[str, tuple[str, str]] = {}
 zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
 own_language = "nl"  # and so is this: for whoever wants none that we have
+dutch = "nl_BE"  # or nl_NL, as the desk writes it
+WORDS_OF_THE_NETHERLANDS = {
+    "infofiche": "informatiepagina",
+    "openingsuren": "openingstijden",
+    "chaturen": "chattijden",
+    "databank": "database",
+    "volzet": "vol",
+    "goeiedag": "goedendag",
+    "goeiemorgen": "goedemorgen",
+}
 
 
 # ---- language --------------------------------------------------------------------------------------------
@@ -64,57 +76,92 @@ def best_language(wanted: str, fallback: str = "nl") -> str:
     return fallback
 
 
+def locale() -> str:
+    """The language being spoken, as it is written in the desk's country."""
+    code = language.get()
+    return dutch if code == "nl" else LANGUAGES[code]
+
+
 def _(message: str) -> str:
-    return translations(language.get()).gettext(message)
+    return translations(locale()).gettext(message)
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    return translations(language.get()).ngettext(one, many, n)
+    return translations(locale()).ngettext(one, many, n)
 
 
 @cache
-def translations(code: str) -> GNUTranslations:
+def translations(where: str) -> GNUTranslations:
     compiled = BytesIO()
-    with (HERE / "locales" / f"{code}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=code))
+    with (HERE / "locales" / f"{where[:2]}.po").open("rb") as source:
+        catalogue = read_po(source, locale=where[:2])
+    for message in catalogue if where == "nl_NL" else ():
+        forms = (message.string or "",) if isinstance(message.string, str | None) else message.string
+        said = tuple(map(in_the_netherlands, forms))
+        message.string = said if message.pluralizable else said[0]
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
 
 
+def in_the_netherlands(text: str) -> str:
+    """Few words differ: no catalogue of its own, which nobody would keep up."""
+    for belgian, word in WORDS_OF_THE_NETHERLANDS.items():
+        text = text.replace(belgian, word).replace(belgian.capitalize(), word.capitalize())
+    return text
+
+
 def clock_time(moment: datetime, there: ZoneInfo | None = None) -> str:
-    return format_time(moment.astimezone(there or zone), "short", locale=LANGUAGES[language.get()])
+    return format_time(moment.astimezone(there or zone), "short", locale=locale())
+
+
+def minute_time(minute: int) -> str:
+    """Of a day on the wall. Midnight at its end is no time that a clock knows, and yet when a desk closes."""
+    if minute == MINUTES:
+        return "24:00"
+    return format_time(time(minute // 60 % 24, minute % 60), "short", locale=locale())
 
 
 def day(moment: datetime) -> str:
-    return format_date(moment.astimezone(zone), "full", locale=LANGUAGES[language.get()])
+    return format_date(moment.astimezone(zone), "full", locale=locale())
 
 
 def short_day(moment: datetime) -> str:
-    return format_date(moment.astimezone(zone), "medium", locale=LANGUAGES[language.get()])
+    return format_date(moment.astimezone(zone), "medium", locale=locale())
 
 
 def weekday(n: int) -> str:
     """0 = Monday."""
-    return format_date(date(2024, 1, 1 + n), "EEEE", locale=LANGUAGES[language.get()])
+    return format_date(date(2024, 1, 1 + n), "EEEE", locale=locale())
 
 
 def short_date(of: date) -> str:
     """With its weekday: "wo 11 mrt 2026"."""
-    return format_skeleton("yMMMEd", of, locale=LANGUAGES[language.get()])
+    return format_skeleton("yMMMEd", of, locale=locale())
 
 
 def weekday_date(of: date) -> str:
     """Where the year is known: "wo 11 mrt"."""
-    return format_skeleton("MMMEd", of, locale=LANGUAGES[language.get()])
+    return format_skeleton("MMMEd", of, locale=locale())
+
+
+def plain_date(of: date) -> str:
+    """As in a letter: "11 maart 2026"."""
+    return format_date(of, "long", locale=locale())
+
+
+def written_date(text: str) -> str:
+    """Of a date as forms send it and as it is kept: 2026-03-11."""
+    return plain_date(date.fromisoformat(text))
 
 
 def number(n: float) -> str:
-    return format_decimal(n, locale=LANGUAGES[language.get()])
+    return format_decimal(n, locale=locale())
 
 
 def decimal(n: float) -> str:
     """With one digit behind the point."""
-    return format_decimal(n, format="0.0", locale=LANGUAGES[language.get()])
+    return format_decimal(n, format="0.0", locale=locale())
 
 
 def file_size(n: int) -> str:
@@ -122,18 +169,24 @@ def file_size(n: int) -> str:
     kilobytes, megabytes = n / 1024, n / 1024**2
     value, unit = (megabytes, "megabyte") if megabytes >= 1 else (max(kilobytes, 0.1), "kilobyte")
     shown = round(value, 1) if value < 10 else round(value)
-    return str(format_unit(shown, f"digital-{unit}", "short", locale=LANGUAGES[language.get()]))
+    return str(format_unit(shown, f"digital-{unit}", "short", locale=locale()))
 
 
 def all_of(names: Iterable[str]) -> str:
     """As one says them: An, Bram en Chloé."""
-    return str(format_list(list(names), locale=LANGUAGES[language.get()]))
+    return str(format_list(list(names), locale=locale()))
 
 
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
-    name: str = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
+    name: str = Locale.parse(locale()).languages.get(code, code)
     return name[:1].upper() + name[1:]
+
+
+def own_name(code: str) -> str:
+    """What those who speak this language call it."""
+    with speaking(code):
+        return language_name(code)
 
 
 # ---- templates -------------------------------------------------------------------------------------------
@@ -156,7 +209,22 @@ env = Environment(
     lstrip_blocks=True,
     extensions=["jinja2.ext.i18n"],
 )
-env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+
+
+def told(message: str, **words: Any) -> Markup:
+    """What a template says. A number is written as the language does; what only names comes as text."""
+    return Markup(translations(locale()).gettext(message)) % in_figures(words)  # noqa: S704 – a translation, which is ours
+
+
+def counted(one: str, many: str, num: int, **words: Any) -> Markup:
+    return Markup(translations(locale()).ngettext(one, many, num)) % in_figures({"num": num, **words})  # noqa: S704 – as above
+
+
+def in_figures(words: dict[str, Any]) -> dict[str, Any]:
+    return {name: number(word) if type(word) is int else word for name, word in words.items()}
+
+
+env.globals["gettext"], env.globals["ngettext"] = told, counted
 env.filters["all_of"] = all_of
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
@@ -165,7 +233,11 @@ env.filters["short_date"] = short_date
 env.filters["weekday_date"] = weekday_date
 env.filters["file_size"] = file_size
 env.filters["language_name"] = language_name
+env.filters["number"] = number
+env.filters["own_name"] = own_name
+env.filters["written_date"] = written_date
 env.globals["language"] = language.get
+env.globals["languages"] = tuple(LANGUAGES)
 
 
 class Template:

@@ -1,6 +1,7 @@
 /* The info card in the window's frame: it can be closed, and says so when somebody is free. Words with embed.js: see there. */
 (() => {
   const host = new URLSearchParams(location.hash.slice(1)).get("origin");
+  document.documentElement.classList.toggle("alone", parent === window);
   if (parent === window || !host) return;
   history.replaceState(null, "", location.pathname + location.search);
   const by = (id) => document.getElementById(id);

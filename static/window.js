@@ -4,6 +4,7 @@
 
 const here = document.getElementById("window");
 const framed = parent !== window;
+document.documentElement.classList.toggle("alone", !framed);
 const asked = new URLSearchParams(location.hash.slice(1));
 history.replaceState(null, "", location.pathname + location.search);
 

@@ -23,6 +23,10 @@ GET    /demo                                       200     200      200   200   
 GET    /demo/2                                     200     200      200   200   200        200   200
 GET    /demo/token                                 404     404      404   404   404        404   404
 GET    /health                                     200     200      200   200   200        200   200
+GET    /help                                       200     200      200   200   200        200   200
+GET    /help/{manual:str}                          200     200      200   200   200        200   200
+GET    /accessibility                              200     200      200   200   200        200   200
+GET    /.well-known/security.txt                   404     404      404   404   404        404   404
 GET    /embed.js                                   200     200      200   200   200        200   200
 GET    /static/{file_path:path}                    200     200      200   200   200        200   200
 HEAD   /static/{file_path:path}                    200     200      200   200   200        200   200
@@ -355,6 +359,7 @@ async def ask(walker: Person, route: str, here: World, who: str) -> tuple[int, s
     method, path = route.split()
     url = (
         path.replace("{key:str}", "voorbeeld")
+        .replace("{manual:str}", "agent")
         .replace("{file_path:path}", "app.css")
         .replace("{token:str}", "x")
     )

@@ -155,7 +155,8 @@ def test_one_block_a_week_is_found_again_a_week_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "shown"), [((540, 720), "9:00 12:00"), ((1320, 120), "22:00 2:00"), ((0, 1440), "0:00 24:00")]
+    ("block", "shown"),
+    [((540, 720), "09:00 12:00"), ((1320, 120), "22:00 02:00"), ((0, 1440), "00:00 24:00")],
 )
 def test_how_a_block_is_shown(block: tuple[int, int], shown: str) -> None:
     found = Block(0, *block)
@@ -455,7 +456,7 @@ async def test_the_example_desk_keeps_the_belgian_holidays(queues: dict[str, int
 async def test_the_hours_of_today(queues: dict[str, int]) -> None:
     permits = await today(queues["Vergunningen"], wall("2026-03-11 23:30"))
     assert [(block.opens, block.closes) for block in permits.blocks] == [
-        ("9:00", "12:00"),
+        ("09:00", "12:00"),
         ("13:00", "17:00"),
     ]
     assert (await today(queues["Vergunningen"], wall("2026-03-14 00:30"))).blocks == ()

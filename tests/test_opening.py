@@ -47,7 +47,7 @@ async def test_the_page_says_who_is_open_until_when_and_why(desk: Desk) -> None:
     admin.screen.show((await admin.get("/settings/hours")).text)
     general, permits = admin.screen.texts("#now tbody tr")
     assert "Open: altijd open" in general
-    assert "Open: woensdag 9:00 – 12:00" in permits
+    assert "Open: woensdag 09:00 – 12:00" in permits
     assert "Tot 12:00." in permits
 
 
@@ -65,8 +65,8 @@ async def test_hours_that_are_saved_count_at_once(desk: Desk) -> None:
     assert shown == ["09:00", "12:00", "13:00", "17:00"]
     saved = await admin.send("PUT", path, week({"5": [("08:30", "10:30"), ("22:00", "02:00")]}))
     assert saved.status_code == 200
-    assert "Open: zaterdag 8:30 – 10:30" in await answer(admin, "Vergunningen", SATURDAY, "08:30")
-    assert "Open: zaterdag 22:00 – 2:00" in await answer(admin, "Vergunningen", "2026-03-15", "01:59")
+    assert "Open: zaterdag 08:30 – 10:30" in await answer(admin, "Vergunningen", SATURDAY, "08:30")
+    assert "Open: zaterdag 22:00 – 02:00" in await answer(admin, "Vergunningen", "2026-03-15", "01:59")
     closed = await answer(admin, "Vergunningen", "2026-03-15", "02:00")
     assert "Gesloten: geen openingsuren op deze dag" in closed
     assert "Gaat open: za 21 mrt 2026, 08:30." in closed
@@ -89,16 +89,16 @@ async def test_until_midnight_and_all_day_are_midnight_to_midnight(desk: Desk) -
 @pytest.mark.parametrize(
     ("blocks", "at", "words"),
     [
-        ({"0": [("09:00", "12:00"), ("11:59", "13:00")]}, "day-0-1", "Overlapt met maandag 9:00 – 12:00."),
+        ({"0": [("09:00", "12:00"), ("11:59", "13:00")]}, "day-0-1", "Overlapt met maandag 09:00 – 12:00."),
         (
             {"0": [("22:00", "02:00")], "1": [("01:00", "03:00")]},
             "day-1-0",
-            "Overlapt met maandag 22:00 – 2:00.",
+            "Overlapt met maandag 22:00 – 02:00.",
         ),
         (
             {"0": [("00:30", "03:00")], "6": [("22:00", "01:00")]},
             "day-6-0",
-            "Overlapt met maandag 0:30 – 3:00.",
+            "Overlapt met maandag 00:30 – 03:00.",
         ),
         ({"4": [("09:00", "09:00")]}, "day-4-0", "Dit blok is leeg: het sluit zodra het opent."),
         ({"4": [("09:00", "")]}, "day-4-0", "Vul beide tijden in, of verwijder dit blok."),
@@ -222,7 +222,7 @@ async def test_a_holiday_is_closed_when_ticked_and_open_as_usual_when_not(desk: 
     assert "Open" in await answer(admin, "Vergunningen", KINGS_DAY, "10:00")
     form = await holidays_form(admin, "NL:King's Day", "BE:Nonsense")
     await admin.must("PUT", "/settings/days/holidays", form)
-    assert "Open: woensdag 9:00" in await answer(admin, "Vergunningen", ARMISTICE, "10:00")
+    assert "Open: woensdag 09:00" in await answer(admin, "Vergunningen", ARMISTICE, "10:00")
     assert "Gesloten: feestdag Koningsdag" in await answer(admin, "Vergunningen", KINGS_DAY, "10:00")
     assert [row["name"] for row in await Holiday.select()] == ["King's Day"]
 

@@ -81,7 +81,7 @@ async def test_a_link_for_a_forgotten_password_signs_the_old_one_out(desk: Desk)
         ({"username": "An"}, "username", "Iemand anders heeft deze gebruikersnaam."),
         ({"username": "dirk dirkx"}, "username", "2 tot 64"),
         ({"name": " "}, "name", "bezoekers"),
-        ({"email": "dirk"}, "email", "naam@example.be"),
+        ({"email": "dirk"}, "email", "naam@voorbeeld.be"),
         ({"role": "77"}, "role", "Kies een rol."),
         ({"profiles": ["77"]}, "profiles", "bestaat niet meer"),
         ({"language": "xx"}, "language", "Kies een taal."),

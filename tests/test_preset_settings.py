@@ -189,9 +189,9 @@ async def test_each_line_of_a_table_is_taken_or_told_why_not(desk: Desk) -> None
     ("table", "said"),
     [
         (b"\xff\xfe\x00", "Het bestand is geen UTF-8-tekst."),
-        (b"", "De eerste regel moet de kolommen noemen: title, shortcut"),
-        (b"naam;tekst\nx;y", "De eerste regel moet de kolommen noemen"),
-        (b"%PDF-1.7\n\x00\x00", "De eerste regel moet de kolommen noemen"),
+        (b"", "Op de eerste regel moeten de namen van de kolommen staan: title, shortcut"),
+        (b"naam;tekst\nx;y", "Op de eerste regel moeten de namen van de kolommen staan"),
+        (b"%PDF-1.7\n\x00\x00", "Op de eerste regel moeten de namen van de kolommen staan"),
         (HEAD.encode() + b"a;;nl;;;b\n" * 2001, "Hoogstens 2.000 regels tegelijk."),
         (b'title\n"' + b"x" * 200_000, "Het bestand kan niet als tabel worden gelezen."),
     ],

@@ -253,7 +253,7 @@ async def test_what_is_wrong_with_a_hold_is_said_and_what_was_typed_stays(
         ({"text_days": "6"}, "text_days", "0, of een geheel getal van 7 tot 36.500."),
         ({"text_days": "een jaar"}, "text_days", "0, of een geheel getal van 7 tot 36.500."),
         ({"file_days": ""}, "file_days", "0, of een geheel getal van 1 tot 36.500."),
-        ({"file_days": "31"}, "file_days", "Bestanden gaan ten laatste met hun gesprek weg."),
+        ({"file_days": "31"}, "file_days", "Bestanden worden uiterlijk samen met hun gesprek gewist."),
     ],
 )
 async def test_a_limit_that_cannot_be_is_refused(

@@ -214,7 +214,7 @@ async def test_two_admins_do_not_take_the_same_step(admin: AgentClient) -> None:
     await admin.must("POST", "/settings/start/queue", QUEUE | first)
     again = await admin.post("/settings/start/queue", QUEUE | first | {"name": "Balie"})
     assert again.status_code == 409
-    assert "intussen gedaan" in again.text
+    assert "intussen uitgevoerd" in again.text
     assert "Onthaal" in again.text
     hours = HOURS | hidden(await page(admin))
     await Desk.update({Desk.version: 9}, force=True)

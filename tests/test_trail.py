@@ -99,7 +99,7 @@ async def test_the_button_checks_the_chain(desk: Desk) -> None:
     assert "Keten gecontroleerd: 3 regels, in orde" in answer.text
     await db.sql("UPDATE audit SET fields = '[]' WHERE id = 2")
     answer = await admin.must("POST", "/settings/audit/verification")
-    assert "De keten is gebroken bij regel 2" in answer.text
+    assert "De keten is verbroken bij regel 2" in answer.text
 
 
 async def test_only_who_may_reads_the_audit(desk: Desk) -> None:

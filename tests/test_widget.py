@@ -217,7 +217,7 @@ async def test_the_card_says_todays_hours_and_other_ways(desk: Desk) -> None:
     answer = await card(desk)
     assert answer.status_code == 200
     assert "Altijd open" in answer.text
-    assert "9:00 – 12:00, 13:00 – 17:00" in answer.text
+    assert "09:00 – 12:00, 13:00 – 17:00" in answer.text
     assert '<a href="tel:+3221234567">02 123 45 67</a>' in answer.text
     assert answer.headers["cache-control"] == "no-store"
 

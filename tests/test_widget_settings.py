@@ -121,7 +121,7 @@ async def test_the_page_shows_the_line_to_paste_and_the_direct_address(desk: Des
         ({"name": "x" * 61}, "name-error", "61 tekens"),
         ({"name": "e-loket"}, "name-error", "Er is al een widget met deze naam."),
         ({"language": "es"}, "language-error", "Kies een taal."),
-        ({"origin": ["", "http://www.example.be"]}, "origin-1-error", "moet met https:// beginnen"),
+        ({"origin": ["", "http://www.example.be"]}, "origin-1-error", "moet beginnen met https://"),
         ({"origin": ["www.example.be"]}, "origin-0-error", "Alleen het begin van een adres"),
         ({"origin": ["https://example.be/pad"]}, "origin-0-error", "Alleen het begin van een adres"),
         ({"origin": ["https://*"]}, "origin-0-error", "Alleen het begin van een adres"),

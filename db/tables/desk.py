@@ -24,6 +24,11 @@ class Desk(Table, tablename="desk"):
     guided = Boolean(default=True)  # the first steps are still in the menu
     block_days = Integer(default=7)  # for how long whoever behaved badly is kept out
     emergency_numbers = Text(default="")  # besides 112, a line each: the number, then whose it is
+    dutch = Text(default="nl_BE")  # or nl_NL: some words differ
+    accessibility_contact = Text(default="")  # whom visitors tell what they cannot use
+    accessibility_body = Text(default="")  # who hears those whom that did not help
+    accessibility_on = Text(default="")  # the date of the desk's own last check
+    security_contact = Text(default="")  # whom one tells of a leak; "": the contact above
 
 
 class Role(Table, tablename="role"):
