@@ -1,7 +1,9 @@
 """The desk itself: its name, its time zone, its secret. One row, read at the start and kept."""
 
 import hmac
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import layouts
@@ -17,6 +19,7 @@ class Facts:
     guided: bool = False  # the first steps are still in the menu
     block_days: int = 7
     emergency_numbers: str = ""  # besides 112
+    house_style: Mapping[str, str] = field(default_factory=dict)  # what is taken of a theme file
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -34,6 +37,7 @@ async def load() -> Facts:
             row["guided"],
             row["block_days"],
             row["emergency_numbers"],
+            json.loads(row["house_style"]),
         )
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts

@@ -121,7 +121,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "desk": (
         "setup",
         {
-            "setting": "name time_zone language version guided block_days emergency_numbers",
+            "setting": "name time_zone language version guided block_days emergency_numbers house_style",
             "secret": "secret",
             "course": "alive_at",
         },
@@ -130,7 +130,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "agent": (
         "staff",
         {
-            "staff": "username name email language languages active created_at version",
+            "staff": "username name email language languages look active created_at version",
             "secret": "password_hash totp_secret totp_new totp_step",
             "link": "role",
         },

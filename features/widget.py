@@ -35,7 +35,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Subject, Widget
-from features import colours, desk, hours, live
+from features import colours, desk, hours, live, themes
 from features.access import public
 from features.routing import ButtonTurned
 from layouts import HERE, LANGUAGES, _, best_language, html, language, ngettext, speaking, template
@@ -254,7 +254,7 @@ def look_of(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "language": row["language"],
         "info": row["info_url"],
-        "style": colours.of_button(json.loads(row["colours"])),
+        "style": themes.of_button(json.loads(row["colours"])),
         "texts": texts(json.loads(row["button"])),
     }
 

@@ -37,6 +37,7 @@ HERE = Path(__file__).parent
 LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 
 language: ContextVar[str] = ContextVar("language", default="nl")
+look: ContextVar[str] = ContextVar("look", default="")  # what somebody has chosen for their screens
 inline: dict[str, tuple[str, str]] = {}
 zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
 own_language = "nl"  # and so is this: for whoever wants none that we have
@@ -166,6 +167,7 @@ env.filters["weekday_date"] = weekday_date
 env.filters["file_size"] = file_size
 env.filters["language_name"] = language_name
 env.globals["language"] = language.get
+env.globals["look"] = look.get
 
 
 class Template:

@@ -24,6 +24,7 @@ class Desk(Table, tablename="desk"):
     guided = Boolean(default=True)  # the first steps are still in the menu
     block_days = Integer(default=7)  # for how long whoever behaved badly is kept out
     emergency_numbers = Text(default="")  # besides 112, a line each: the number, then whose it is
+    house_style: JSON = JSON(default="{}")  # properties of a theme file: name → value
 
 
 class Role(Table, tablename="role"):
@@ -51,6 +52,7 @@ class Agent(Table, tablename="agent"):
     totp_secret = Text(default="", secret=True)  # of the second factor; "" = none
     totp_new = Text(default="", secret=True)  # one that is being set up, until a code confirms it
     totp_step = Integer(default=0)  # of the last code that was used: it does not work again
+    look = Text(default="")  # of the screens: "light", "dark", "contrast"; "": as the system has it
 
 
 class Session(Table, tablename="session"):
