@@ -223,7 +223,7 @@ ui = template("""
 {% if reading %}
 <section class="stack" aria-labelledby="read-title">
   <h2 class="title" id="read-title">{{ _("What becomes of it") }}</h2>
-  <p class="soft">{{ _("A theme is made for light pages. For dark ones Balie makes its colours lighter, until they can be read there. Green goes on meaning that somebody is free; for high contrast Balie has colours of its own.") }}</p>
+  <p class="soft">{{ _("A theme is made for light pages. For dark ones Balie makes its colours lighter, until they can be read there. Green goes on meaning that somebody is free, and blue that nobody is; for high contrast Balie has colours of its own.") }}</p>
   <table class="cards-on-phone style-table">
     <thead><tr><th scope="col">{{ _("For") }}</th><th scope="col">{{ _("Property") }}</th><th scope="col">{{ _("Light") }}</th><th scope="col">{{ _("Dark") }}</th><th scope="col">{{ _("Used") }}</th></tr></thead>
     <tbody>{% for each in reading.lines %}{{ line(each) }}{% endfor %}</tbody>

@@ -7,6 +7,7 @@ read and written anew, so that nothing of the file itself is ever served. Such t
 pages; their dark shades are found here. What would be too weak to read is not used, and who set it is told.
 """
 
+import colorsys
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -238,10 +239,10 @@ def of_button(own: colours.Shades) -> str:
 
 
 def is_for_closed(light: str, dark: str) -> bool:
-    """A green that says "closed" would be taken for the one that says "somebody is free"."""
-    red, green, blue = parts(light)
-    clear = green > red * 1.15 and green > blue * 1.15
-    return not clear and min(colours.weakest(light, "light"), colours.weakest(dark, "dark")) >= colours.LEAST
+    """Blue says that nobody is free, on the button and on the desk's own pages: another blue may say it."""
+    hue, _light, clear = colorsys.rgb_to_hls(*(part / 255 for part in parts(light)))
+    blue = 190 <= hue * 360 <= 260 and clear >= 0.25
+    return blue and min(colours.weakest(light, "light"), colours.weakest(dark, "dark")) >= colours.LEAST
 
 
 # ---- colours ---------------------------------------------------------------------------------------------

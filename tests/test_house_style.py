@@ -169,10 +169,13 @@ def test_what_is_too_weak_is_named_and_ours_stays() -> None:
     assert found.others["radius"] == "12px"
 
 
-def test_a_green_house_style_does_not_make_closed_look_like_open() -> None:
-    green, red = ({RED: colour} for colour in ("#238541", "#ae133a"))
-    assert "unavailable" not in themes.drawn(green).shades
-    assert themes.drawn(red).shades["unavailable"][0] == "#ae133a"
+@pytest.mark.parametrize(
+    ("colour", "says_closed"),
+    [("#24578f", True), ("#004699", True), ("#238541", False), ("#ae133a", False), ("#222222", False)],
+)
+def test_only_a_blue_says_that_nobody_is_free(colour: str, says_closed: bool) -> None:
+    """On the desk's own pages it is called so."""
+    assert ("unavailable" in themes.drawn({RED: colour}).shades) == says_closed
 
 
 # ---- the page --------------------------------------------------------------------------------------------
@@ -212,10 +215,10 @@ async def test_a_theme_colours_window_console_and_button_and_goes_again(desk: De
 
 async def test_a_widget_with_colours_of_its_own_keeps_them(desk: Desk) -> None:
     admin = await scenes.sign_in_admin(desk)
-    await put_on(admin, THEME)
+    await put_on(admin, f"{RED}: #24578f;")
     looks = await admin.must("GET", "/settings/widgets/1/looks")
     blue = dict(re.findall(r'id="(blue_\w+)" name="blue_\w+" value="(#\w+)"', looks.text))
-    assert blue["blue_light"] == "#ae133a", "the house style is the standard there"
+    assert blue["blue_light"] == "#24578f", "the house style is the standard there"
     own = {"green_light": "#00695c", "green_dark": "#80cbc4", "blue_light": "#7b1fa2", "blue_dark": "#ce93d8"}
     await admin.must("PUT", "/settings/widgets/1/looks", own | {"version": version_in(looks.text)})
     nobody = desk.nobody()

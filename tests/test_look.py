@@ -73,7 +73,7 @@ def test_every_shape_can_be_seen(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_high_contrast_is_high(scheme: str) -> None:
-    """Text 7 : 1 (WCAG 1.4.6); shapes, lines, and the outline of what else only a ground sets off, 4.5 : 1."""
+    """Text 7 : 1 (WCAG 1.4.6); shapes, lines and the outline of what else only a ground sets off 4.5 : 1."""
     lines = [(line, ground) for line in ("line", "edge", "outline") for ground in GROUNDS]
     for pairs, least in ((TEXT, 7.0), (SHAPES + lines, 4.5)):
         found = {pair: contrast(*pair, scheme, CONTRAST) for pair in pairs}
