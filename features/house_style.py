@@ -168,6 +168,7 @@ async def shown_to(person: Person) -> int:
     return int(row["id"]) if row else 0
 
 
+layouts.env.globals["theme_example"] = "--utrecht-button-primary-action-background-color: #24578f;"
 layouts.env.globals["most_of_a_theme"] = lambda: layouts.file_size(themes.MOST_BYTES)
 routes = [show, read, save, take_off]
 
@@ -209,7 +210,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro text(value) %}
-<textarea class="input code" id="style-text" name="text" rows="6" spellcheck="false" autocomplete="off" translate="no" aria-describedby="style-text-hint" placeholder="--utrecht-button-primary-action-background-color: #24578f;" hx-post="/settings/house-style/reading" hx-trigger="input changed delay:500ms" hx-include="closest form" hx-swap="none">
+<textarea class="input code" id="style-text" name="text" rows="6" spellcheck="false" autocomplete="off" translate="no" aria-describedby="style-text-hint" placeholder="{{ theme_example }}" hx-post="/settings/house-style/reading" hx-trigger="input changed delay:500ms" hx-include="closest form" hx-swap="none">
 {{ value }}</textarea>
 {% endmacro %}
 
