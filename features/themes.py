@@ -50,6 +50,17 @@ OWN = {
     "focus": ("#0b5cad", "#6db3f8"),
     "ink": ("#1b2430", "#e8edf3"),
     "edge": ("#727e8c", "#7f8b99"),
+    "private": ("#5b2a86", "#d9b8f5"),
+    "private-strong": ("#44206a", "#e9d6fa"),
+    "on-private": ("#ffffff", "#241533"),
+    "private-paper": ("#f3eafb", "#2e2140"),
+}
+# Beside a violet of the house style, violet would no longer say that something is private: teal does.
+PRIVATE = {
+    "private": ("#00565b", "#7fd6db"),
+    "private-strong": ("#003c40", "#b0e8eb"),
+    "on-private": ("#ffffff", "#04191b"),
+    "private-paper": ("#e0f2f3", "#12302f"),
 }
 LETTERS = {"light": ("#ffffff", "#1b2430"), "dark": ("#0b1a2a", "#ffffff")}
 SOFT = {"light": "#515d6b", "dark": "#a9b4c0"}
@@ -190,6 +201,10 @@ class Style:
         shades["accent"], shades["on-accent"] = (accent, dark), (letters, LETTERS["dark"][0])
         shades["accent-strong"] = (self.pressed(accent, letters), mixed(dark, "#ffffff", 0.3))
         shades["accent-paper"] = (paper_of(accent, "light"), paper_of(dark, "dark"))
+        if is_violet(accent):
+            shades.update(PRIVATE)
+            name, _value = self.of("accent") or ("", "")
+            self.remark("accent", name, _("Used. Private messages become blue-green, to stay unlike it."))
         if is_for_closed(accent, dark):
             shades["unavailable"], shades["on-unavailable"] = (accent, dark), ("#ffffff", LETTERS["dark"][0])
 
@@ -240,9 +255,18 @@ def of_button(own: colours.Shades) -> str:
 
 def is_for_closed(light: str, dark: str) -> bool:
     """Blue says that nobody is free, on the button and on the desk's own pages: another blue may say it."""
-    hue, _light, clear = colorsys.rgb_to_hls(*(part / 255 for part in parts(light)))
-    blue = 190 <= hue * 360 <= 260 and clear >= 0.25
+    blue = between(light, 190, 260)
     return blue and min(colours.weakest(light, "light"), colours.weakest(dark, "dark")) >= colours.LEAST
+
+
+def is_violet(colour: str) -> bool:
+    return between(colour, 255, 325)
+
+
+def between(colour: str, least: int, most: int) -> bool:
+    """Its hue, in degrees; a grey has none."""
+    hue, _light, clear = colorsys.rgb_to_hls(*(part / 255 for part in parts(colour)))
+    return least <= hue * 360 <= most and clear >= 0.25
 
 
 # ---- colours ---------------------------------------------------------------------------------------------

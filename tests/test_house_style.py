@@ -124,7 +124,18 @@ def test_what_is_no_theme_is_refused_in_words(text: str, said: str) -> None:
 
 # ---- what it becomes -------------------------------------------------------------------------------------
 
-COLOURS = ["#ae133a", "#ffcc00", "#e17000", "#000000", "#ffffff", "#00811f", "#767676", "#c93675", "#24578f"]
+COLOURS = [
+    "#42145f",
+    "#ae133a",
+    "#ffcc00",
+    "#e17000",
+    "#000000",
+    "#ffffff",
+    "#00811f",
+    "#767676",
+    "#c93675",
+    "#24578f",
+]
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -151,9 +162,11 @@ def test_whatever_a_theme_says_everything_can_be_read(colour: str) -> None:
                 assert themes.weakest_on(it[name], grounds) >= 4.5, (name, scheme, letters)
             for name in ("accent", "focus", "edge", "unavailable"):
                 assert themes.weakest_on(it[name], grounds) >= 3, (name, scheme, letters)
-            for name in ("accent", "accent-strong", "unavailable"):
-                on = it["on-accent" if name != "unavailable" else "on-unavailable"]
+            for name in ("accent", "accent-strong", "unavailable", "private", "private-strong"):
+                on = it[f"on-{name.removesuffix('-strong')}"]
                 assert colours.ratio(on, it[name]) >= 4.5, (name, scheme, letters)
+            for ground in (*grounds, it["private-paper"]):
+                assert colours.ratio(it["private"], ground) >= 4.5
             assert colours.ratio(themes.SOFT[scheme], it["accent-paper"]) >= 4.5
             assert colours.ratio(it["accent"], it["accent-paper"]) >= 3
 
@@ -176,6 +189,13 @@ def test_what_is_too_weak_is_named_and_ours_stays() -> None:
 def test_only_a_blue_says_that_nobody_is_free(colour: str, says_closed: bool) -> None:
     """On the desk's own pages it is called so."""
     assert ("unavailable" in themes.drawn({RED: colour}).shades) == says_closed
+
+
+def test_what_is_private_stays_unlike_a_violet_house_style() -> None:
+    found = themes.drawn({RED: "#42145f"})
+    assert found.shades["private"] != themes.OWN["private"]
+    assert [(each.role, each.property) for each in found.remarks] == [("accent", RED)]
+    assert "private" not in themes.drawn({RED: "#24578f"}).shades
 
 
 # ---- the page --------------------------------------------------------------------------------------------
