@@ -284,9 +284,12 @@ def weakest_on(colour: str, grounds: Iterable[str]) -> float:
 
 
 def shifted(colour: str, scheme: str, least: float) -> str:
-    """As little as is needed to be seen on each ground of this scheme."""
-    steps = (mixed(colour, AWAY[scheme], step / 20) for step in range(21))
-    return next(each for each in steps if weakest_on(each, GROUNDS[scheme]) >= least)
+    """The same hue, as little lighter or darker as is needed to be seen on each ground of this scheme."""
+    hue, light, clear = colorsys.rgb_to_hls(*(part / 255 for part in parts(colour)))
+    end = 0.0 if AWAY[scheme] == "#000000" else 1.0
+    steps = (colorsys.hls_to_rgb(hue, light + (end - light) * step / 40, clear) for step in range(41))
+    shades = (in_hex(round(part * 255) for part in step) for step in steps)
+    return next(each for each in shades if weakest_on(each, GROUNDS[scheme]) >= least)
 
 
 def paper_of(colour: str, scheme: str) -> str:
@@ -303,7 +306,11 @@ def paper_of(colour: str, scheme: str) -> str:
 def mixed(one: str, other: str, share: float) -> str:
     """`share` of the other."""
     pairs = zip(parts(one), parts(other), strict=True)
-    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+    return in_hex(round(a + (b - a) * share) for a, b in pairs)
+
+
+def in_hex(rgb: Iterable[int]) -> str:
+    return "#" + "".join(f"{part:02x}" for part in rgb)
 
 
 def parts(colour: str) -> tuple[int, int, int]:
@@ -409,7 +416,7 @@ def colour_in(value: Tokens) -> str:
         red, green, blue = colour.to("srgb").coordinates
     except NotImplementedError:
         return ""
-    return "#" + "".join(f"{round(min(max(part, 0), 1) * 255):02x}" for part in (red, green, blue))
+    return in_hex(round(min(max(part, 0), 1) * 255) for part in (red, green, blue))
 
 
 def fonts_in(value: Tokens) -> str:

@@ -327,4 +327,5 @@ async def put_on(admin: AgentClient, text: str) -> httpx.Response:
 
 
 def version_in(page: str) -> str:
-    return re.findall(r'name="version" value="(\d+)"', page)[0]
+    found: list[str] = re.findall(r'name="version" value="(\d+)"', page)
+    return found[0]

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
-from tests.stories.conftest import AXE_SCRIPT, AgentPage, Browsers, check_accessibility
+from tests.stories.conftest import AgentPage, Browsers, check_accessibility
 
 BLUE = "Chat niet beschikbaar, bekijk de infofiche"
 ENHANCED = "color-contrast-enhanced"
