@@ -78,6 +78,7 @@ class Person:
     permissions: frozenset[str]
     session: int
     csrf: str
+    look: str = ""  # of the screens: "light", "dark", "contrast"; "": as the system has it
 
 
 # ---- guards ----------------------------------------------------------------------------------------------
@@ -126,6 +127,7 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     if changes and not secrets.compare_digest(sent.encode(), person.csrf.encode()):
         raise PermissionDeniedException("csrf")
     layouts.language.set(person.language)
+    layouts.look.set(person.look)
     connection.scope["person"] = person  # type: ignore[typeddict-unknown-key]
 
 
@@ -163,6 +165,7 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
             Session.agent.username.as_alias("username"),
             Session.agent.name.as_alias("name"),
             Session.agent.language.as_alias("language"),
+            Session.agent.look.as_alias("look"),
             Session.agent.role.permissions.as_alias("permissions"),  # type: ignore[union-attr]
         )
         .where(Session.token_hash == fingerprint(token))
@@ -176,7 +179,14 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
         await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
     permissions = frozenset(json.loads(row["permissions"]))
     return Person(
-        row["agent"], row["username"], row["name"], row["language"], permissions, row["id"], row["csrf"]
+        row["agent"],
+        row["username"],
+        row["name"],
+        row["language"],
+        permissions,
+        row["id"],
+        row["csrf"],
+        row["look"],
     )
 
 

@@ -1,4 +1,4 @@
-"""One's own account: the language of the screens, the password, where one is signed in. For everybody.
+"""One's own account: language and look of the screens, the password, where one is signed in. For everybody.
 
 GET    /settings/me
 PUT    /settings/me
@@ -7,6 +7,7 @@ DELETE /settings/me/sessions         all but this one
 DELETE /settings/me/sessions/{id}
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,13 @@ from features import access, audit, passwords, second_factor, settings, ways_in
 from features.access import Person, address_of, agent_of, signed_in
 from layouts import Form, _, html, swap, template
 
+LOOKS: dict[str, Callable[[], str]] = {
+    "": lambda: _("Automatic"),
+    "light": lambda: _("Light"),
+    "dark": lambda: _("Dark"),
+    "contrast": lambda: _("High contrast"),
+}
+
 
 @dataclass(frozen=True)
 class Browser:
@@ -38,12 +46,17 @@ class Browser:
 
 class Screens(Struct):
     language: str = ""
+    look: str = ""
     version: str = ""
 
 
 class NewPassword(Struct):
     old: str = ""
     new: str = ""
+
+
+def looks() -> list[tuple[str, str]]:
+    return [(look, words()) for look, words in LOOKS.items()]
 
 
 @get("/settings/me", guards=[signed_in])
@@ -57,12 +70,16 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
 @put("/settings/me", guards=[signed_in], status_code=200)
 async def save(request: Request[Any, Any, Any], data: Form[Screens]) -> Response[str]:
     person = agent_of(request)
+    errors = {}
     if data.language not in layouts.LANGUAGES:
-        errors = {"language": _("Choose a language.")}
+        errors["language"] = _("Choose a language.")
+    if data.look not in LOOKS:
+        errors["look"] = _("Choose one from the list.")
+    if errors:
         return html(ui.screens(data, errors), status_code=422)
     try:
         async with db.transaction():
-            new = {"language": data.language}
+            new = {"language": data.language, "look": data.look}
             await settings.change(person, Agent, person.id, settings.version(data.version), new)
     except settings.Outdated:
         words = await settings.outdated(Agent, person.id)
@@ -128,9 +145,9 @@ async def has_password(agent: int) -> bool:
 
 
 async def screens_of(agent: int) -> Screens:
-    row = await Agent.select(Agent.language, Agent.version).where(Agent.id == agent).first()
+    row = await Agent.select(Agent.language, Agent.look, Agent.version).where(Agent.id == agent).first()
     assert row
-    return Screens(row["language"], str(row["version"]))
+    return Screens(row["language"], row["look"], str(row["version"]))
 
 
 async def browsers(person: Person) -> list[Browser]:
@@ -148,6 +165,7 @@ async def browsers(person: Person) -> list[Browser]:
     return sorted(found, key=lambda each: not each.mine)
 
 
+layouts.env.globals["looks"] = looks
 routes = [page, save, change_password, sign_out_elsewhere, sign_out_there]
 
 ui = template("""
@@ -182,6 +200,7 @@ ui = template("""
   {% set options = [] %}
   {% for code in languages %}{{ options.append((code, code | own_name, code)) or "" }}{% endfor %}
   {{ select_field(_("Language of the screens"), "language", options, form.language, errors) }}
+  {{ select_field(_("Look"), "look", looks(), form.look, errors, hint=_("Automatic follows your computer: light or dark, and high contrast if that is set there.")) }}
   <div class="actions">{{ button(_("Save"), "primary", type="submit") }}</div>
 </form>
 {% endmacro %}

@@ -41,8 +41,10 @@ def of_button(own: Shades) -> str:
 
 
 def of_window(own: Shades) -> str:
+    """Whatever the house style of the desk says of the same: a widget's own colours come before it."""
     if not own:
         return ""
+    blue = "light-dark({}, {})".format(*own["blue"])
     roles = {"available": own["green"], "accent": own["blue"], "unavailable": own["blue"]}
     lines = [f"--balie-{role}: light-dark({light}, {dark});" for role, (light, dark) in roles.items()]
     lines += [
@@ -51,4 +53,7 @@ def of_window(own: Shades) -> str:
         for role, (light, dark) in roles.items()
     ]
     lines += [f"--balie-{role}-paper: var(--balie-surface);" for role in ("available", "accent")]
-    return ":root {\n  " + "\n  ".join(lines) + "\n}\n"
+    lines += [f"--balie-on-{role}: light-dark(#ffffff, #0b1a2a);" for role in ("accent", "unavailable")]
+    lines += [f"--balie-{role}: {blue};" for role in ("link", "focus")]
+    lines += ["--balie-link-strong: var(--balie-accent-strong);"]
+    return "@layer tokens {\n  :root {\n    " + "\n    ".join(lines) + "\n  }\n}\n"

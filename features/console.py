@@ -95,6 +95,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     if person is None:
         return html(access.ui.sign_in_page(desk.facts.name))
     layouts.language.set(person.language)
+    layouts.look.set(person.look)
     if "chat" not in person.permissions:
         return html(ui.no_chat_page(person, settings.offered_to(person)), status_code=403)
     standing = await duty.duty_of(person.id)

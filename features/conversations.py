@@ -313,7 +313,7 @@ ui = template("""
 {% macro tab(chat) %}
 <button type="button" role="tab" class="tab{% if chat.unread %} unread{% endif %}" id="tab-{{ chat.id }}" aria-controls="pane-{{ chat.id }}"
         aria-selected="false" tabindex="-1" data-chat="{{ chat.id }}" data-unread="{{ chat.unread }}">
-  <span class="tab-top"><span class="tab-name" translate="no">{{ chat.visitor or _("Visitor") }}</span>
+  <span class="tab-top"><span class="tab-name" translate="no" title="{{ chat.visitor }}">{{ chat.visitor or _("Visitor") }}</span>
     {% if chat.unread %}{{ badge(chat.unread, ngettext("%(num)s unread message", "%(num)s unread messages", chat.unread)) }}{% endif %}</span>
   <span class="tab-state">
     {% if chat.over %}{{ icon("check") }}{{ _("Ended") }}
@@ -351,7 +351,7 @@ ui = template("""
 
 {% macro head(chat) %}
 <header class="chat-head" id="head-{{ chat.id }}" data-state="{{ chat.state }}">
-  <h2 class="chat-name" translate="no">{{ chat.visitor or _("Visitor") }}</h2>
+  <h2 class="chat-name" translate="no" title="{{ chat.visitor }}">{{ chat.visitor or _("Visitor") }}</h2>
   <div class="chat-meta">
     {% if chat.over %}{{ status("red", _("Ended")) }}
     {% else %}

@@ -1,7 +1,9 @@
 """The desk itself: its name, its time zone, its secret. One row, read at the start and kept."""
 
 import hmac
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import layouts
@@ -21,6 +23,7 @@ class Facts:
     accessibility_body: str = ""
     accessibility_on: str = ""
     security_contact: str = ""
+    house_style: Mapping[str, str] = field(default_factory=dict)  # what is taken of a theme file
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -42,6 +45,7 @@ async def load() -> Facts:
             row["accessibility_body"],
             row["accessibility_on"],
             row["security_contact"],
+            json.loads(row["house_style"]),
         )
         layouts.dutch = row["dutch"]
     layouts.zone, layouts.own_language = facts.time_zone, facts.language

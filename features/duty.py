@@ -245,7 +245,7 @@ ui = template("""
 {% macro lines(lines) %}
 <ul class="queues" id="lines" aria-label="{{ _("Waiting") }}">
   {% for line in lines %}
-  <li class="queue{% if not line.open %} closed{% endif %}"><span translate="no">{{ line.name }}</span>
+  <li class="queue{% if not line.open %} closed{% endif %}"><span class="clip" translate="no" title="{{ line.name }}">{{ line.name }}</span>
     {% if line.open or line.waiting %}{{ badge(line.waiting, ngettext("%(num)s waiting", "%(num)s waiting", line.waiting), muted=not line.waiting) }}{% else %}<span class="small">{{ _("closed") }}</span>{% endif %}</li>
   {% endfor %}
 </ul>

@@ -449,7 +449,7 @@ ui = template("""
 
 {% macro row(file, base) %}
 <li class="file-row ready" data-ticket="{{ file.id }}">
-  {{ icon(sign(file)) }}<bdi class="file-name" translate="no">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>
+  {{ icon(sign(file)) }}<bdi class="file-name" translate="no" title="{{ file.name }}">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>
   {{ icon_button("x", _("Remove file") ~ " " ~ file.name, attrs={"data-remove-file": base ~ "/" ~ file.id}) }}
 </li>
 {% endmacro %}
@@ -467,7 +467,7 @@ ui = template("""
   {% for file in files %}
   <li>
     {% if file.gone | default(false) %}
-    <p class="attachment-line soft">{{ icon(sign(file)) }}<bdi class="file-name" translate="no">{{ file.name }}</bdi><span>{{ _("no longer kept") }}</span></p>
+    <p class="attachment-line soft">{{ icon(sign(file)) }}<bdi class="file-name" translate="no" title="{{ file.name }}">{{ file.name }}</bdi><span>{{ _("no longer kept") }}</span></p>
     {% elif side == "visitor" %}
     <button type="button" class="attachment" hx-get="{{ base }}/{{ file.id }}" hx-swap="none">{{ face(file) }}</button>
     {% else %}
@@ -482,9 +482,9 @@ ui = template("""
 <span class="visually-hidden">{{ _("Download") }}</span>
 {% if file.thumbnail %}
 <img class="thumbnail" src="{{ file.thumbnail }}" width="{{ file.shown[0] }}" height="{{ file.shown[1] }}" alt="{{ file.name }}">
-<span class="attachment-line">{{ icon("image") }}<bdi class="file-name" translate="no" aria-hidden="true">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>{{ icon("download") }}</span>
+<span class="attachment-line">{{ icon("image") }}<bdi class="file-name" translate="no" aria-hidden="true" title="{{ file.name }}">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>{{ icon("download") }}</span>
 {% else %}
-<span class="attachment-line">{{ icon(sign(file)) }}<bdi class="file-name" translate="no">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>{{ icon("download") }}</span>
+<span class="attachment-line">{{ icon(sign(file)) }}<bdi class="file-name" translate="no" title="{{ file.name }}">{{ file.name }}</bdi><span class="file-size">{{ file.size | file_size }}</span>{{ icon("download") }}</span>
 {% endif %}
 {% endmacro %}
 

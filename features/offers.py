@@ -362,7 +362,7 @@ ui = template("""
       {% for each in saved %}
       <li class="option" role="option" id="saved-{{ chat }}-{{ each.id }}" aria-selected="false" data-href="/chats/{{ chat }}/offers?saved={{ each.id }}" lang="{{ each.language }}">
         <span class="option-title">{{ each.menu.title }}</span>
-        <span class="option-text">{{ each.menu.options | join(" · ") }}</span>
+        <span class="option-text" title="{{ each.menu.options | join(" · ") }}">{{ each.menu.options | join(" · ") }}</span>
       </li>
       {% endfor %}
     </ul>

@@ -107,7 +107,7 @@ ui = template("""
     {% for preset in presets %}
     <li class="option" role="option" id="preset-{{ chat }}-{{ preset.id }}" aria-selected="false" data-text="{{ preset.text }}" data-shortcut="{{ preset.shortcut }}" lang="{{ preset.language }}">
       <span class="option-title">{{ preset.title }}</span>{% if preset.shortcut %} <kbd class="kbd" translate="no">/{{ preset.shortcut }}</kbd>{% endif %}
-      <span class="option-text">{{ preset.text }}</span>
+      <span class="option-text" title="{{ preset.text }}">{{ preset.text }}</span>
     </li>
     {% endfor %}
   </ul>

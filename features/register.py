@@ -122,7 +122,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         "setup",
         {
             "setting": "name time_zone language dutch version guided block_days emergency_numbers"
-            " accessibility_contact accessibility_body accessibility_on security_contact",
+            " accessibility_contact accessibility_body accessibility_on security_contact house_style",
             "secret": "secret",
             "course": "alive_at",
         },
@@ -131,7 +131,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "agent": (
         "staff",
         {
-            "staff": "username name email language languages active created_at version",
+            "staff": "username name email language languages look active created_at version",
             "secret": "password_hash totp_secret totp_new totp_step",
             "link": "role",
         },

@@ -52,7 +52,7 @@ GROUPS: dict[str, Callable[[], str]] = {
 }
 # As they stand there, whatever order the features are read in.
 ORDER = (
-    "start queues hours days widgets desk",
+    "start queues hours days widgets house-style desk",
     "people profiles roles sign-in",
     "presets offers log",
     "reports wallboard running blocks",

@@ -98,6 +98,8 @@ FIELDS: dict[str, Callable[[], str]] = {
     "position": lambda: _("Place"),
     "shortcut": lambda: _("Shortcut"),
     "options": lambda: _("Options"),
+    "house_style": lambda: _("House style"),
+    "look": lambda: _("Look"),
 }
 
 

@@ -33,7 +33,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Subject, Widget
-from features import colours, desk, hours, live
+from features import colours, desk, hours, live, themes
 from features.access import public
 from features.routing import ButtonTurned
 from layouts import HERE, LANGUAGES, _, best_language, html, language, ngettext, speaking, template
@@ -246,7 +246,7 @@ def look_of(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "language": row["language"],
         "info": row["info_url"],
-        "style": colours.of_button(json.loads(row["colours"])),
+        "style": themes.of_button(json.loads(row["colours"])),
         "sheet": SHEET,
         "offset": f"{row['clear_bottom']} {row['clear_right']}",
         "texts": texts(json.loads(row["button"])),

@@ -19,7 +19,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Widget
-from features import arrival, colours, desk, settings, widget, widget_settings
+from features import arrival, colours, desk, settings, themes, widget, widget_settings
 from features.access import agent_of, may
 from features.arrival import Details
 from features.messages import Line
@@ -72,7 +72,8 @@ async def save(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[s
 
 
 def standard() -> dict[str, str]:
-    return by_name(colours.STANDARD)
+    """Ours, or what the house style of the desk has instead."""
+    return by_name(colours.STANDARD | themes.shades())
 
 
 def by_name(shades: colours.Shades) -> dict[str, str]:

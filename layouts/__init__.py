@@ -39,6 +39,7 @@ LANGUAGES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 MINUTES = 24 * 60
 
 language: ContextVar[str] = ContextVar("language", default="nl")
+look: ContextVar[str] = ContextVar("look", default="")  # what somebody has chosen for their screens
 inline: dict[str, tuple[str, str]] = {}
 zone = ZoneInfo("Europe/Brussels")  # the desk's, set at the start and by its settings page
 own_language = "nl"  # and so is this: for whoever wants none that we have
@@ -238,6 +239,7 @@ env.filters["own_name"] = own_name
 env.filters["written_date"] = written_date
 env.globals["language"] = language.get
 env.globals["languages"] = tuple(LANGUAGES)
+env.globals["look"] = look.get
 
 
 class Template:

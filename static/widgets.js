@@ -128,7 +128,7 @@
     const value = (name) => {
       const field = document.getElementById(`${name}_${scheme}`);
       const typed = field.value.trim().toLowerCase();
-      return valid(typed) ? typed : field.dataset.standard;
+      return valid(typed) && typed !== field.dataset.standard ? typed : ""; // "": as the page has it
     };
     const [green, blue] = [value("green"), value("blue")];
     const roles = { available: green, accent: blue, unavailable: blue };

@@ -170,6 +170,11 @@ GET    /settings/days/{day:int}/deletion           401     401      401   403   
 DELETE /settings/days/{day:int}                    401     401      401   403   403        403   404
 GET    /settings/desk                              401     401      401   403   403        403   200
 PUT    /settings/desk                              401     401      401   403   403        403   422
+GET    /settings/house-style                       401     401      401   403   403        403   200
+POST   /settings/house-style/reading               401     401      401   403   403        403   200
+PUT    /settings/house-style                       401     401      401   403   403        403   409
+DELETE /settings/house-style                       401     401      401   403   403        403   200
+GET    /theme.css                                  200     200      200   200   200        200   200
 GET    /invitation/{token:str}                     404     404      404   404   404        404   404
 POST   /invitation/{token:str}                     404     404      404   404   404        404   404
 GET    /session/oidc                               404     404      404   404   404        404   404

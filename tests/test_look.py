@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from jinja2 import nodes
 
+from features import themes
 from layouts import env, inline, problems
 from tests.test_templates import MODULES, inline_templates
 
 ROOT = Path(__file__).parents[1]
 SHEETS = [ROOT / "static" / name for name in ("app.css", "settings.css")]
-CSS = re.sub(r"/\*.*?\*/", "", "".join(sheet.read_text() for sheet in SHEETS), flags=re.DOTALL)
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+CSS = COMMENT.sub("", "".join(sheet.read_text() for sheet in SHEETS))
+CONTRAST = COMMENT.sub("", (ROOT / "static" / "contrast.css").read_text())
 SPRITE = set(re.findall(r'<symbol id="([^"]+)"', (ROOT / "static" / "icons.svg").read_text()))
 CSS_BYTES = 12_288
 LONGEST_MOTION_MS = 150
@@ -21,7 +24,7 @@ LONGEST_MOTION_MS = 150
 # What may be written on what: text wants 4.5 : 1, a shape that means something 3 : 1 (WCAG 1.4.3, 1.4.11).
 GROUNDS = ("paper", "surface", "hover", "raised")
 TEXT = [
-    *((ink, ground) for ink in ("ink", "ink-soft", "accent", "accent-strong", "lost") for ground in GROUNDS),
+    *((ink, ground) for ink in ("ink", "ink-soft", "link", "link-strong", "lost") for ground in GROUNDS),
     *(
         (f"on-{role}", f"{role}{strong}")
         for role in ("accent", "available", "lost", "private")
@@ -43,7 +46,7 @@ TEXT = [
 SHAPES = [
     *(
         (shape, ground)
-        for shape in ("accent", "available", "unavailable", "idle", "lost", "edge")
+        for shape in ("accent", "focus", "available", "unavailable", "idle", "lost", "edge")
         for ground in GROUNDS
     ),
     ("warning", "hover"),
@@ -66,6 +69,31 @@ def test_every_text_can_be_read(scheme: str) -> None:
 def test_every_shape_can_be_seen(scheme: str) -> None:
     too_weak = {pair: contrast(*pair, scheme) for pair in SHAPES if contrast(*pair, scheme) < 3}
     assert not too_weak
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_high_contrast_is_high(scheme: str) -> None:
+    """Text 7 : 1 (WCAG 1.4.6); shapes, lines and the outline of what else only a ground sets off 4.5 : 1."""
+    lines = [(line, ground) for line in ("line", "edge", "outline") for ground in GROUNDS]
+    for pairs, least in ((TEXT, 7.0), (SHAPES + lines, 4.5)):
+        found = {pair: contrast(*pair, scheme, CONTRAST) for pair in pairs}
+        assert not {pair: ratio for pair, ratio in found.items() if ratio < least}
+
+
+def test_high_contrast_is_a_theme_it_sets_colours_and_all_of_them() -> None:
+    assert re.findall(r"@layer (\w+)", CONTRAST) == ["tokens"]
+    assert re.findall(r"([^{}]+)\{[^{}]*\}", CONTRAST.partition("{")[2]) == ["\n  :root:root "]
+    assert colours_in(CONTRAST) == colours_in(CSS) - {"backdrop", "shade"} | {"outline"}
+
+
+def test_a_house_style_stands_on_the_grounds_that_there_are() -> None:
+    """What it is judged on, and what it leaves, is written in the stylesheet."""
+    for at, scheme in enumerate(("light", "dark")):
+        assert set(themes.GROUNDS[scheme]) == {token(ground, scheme) for ground in GROUNDS}
+        assert {role: shades[at] for role, shades in themes.OWN.items()} == {
+            role: token(role, scheme) for role in themes.OWN
+        }
+        assert themes.SOFT[scheme] == token("ink-soft", scheme)
 
 
 def test_contrast_is_measured_as_wcag_does() -> None:
@@ -173,14 +201,22 @@ def is_literal_colour(value: str) -> bool:
     )
 
 
-def contrast(one: str, other: str, scheme: str) -> float:
-    return ratio(token(one, scheme), token(other, scheme))
+def contrast(one: str, other: str, scheme: str, sheet: str = CSS) -> float:
+    return ratio(token(one, scheme, sheet), token(other, scheme, sheet))
 
 
-def token(name: str, scheme: str) -> str:
-    both = re.search(rf"--balie-{name}: light-dark\((#\w{{6}}), (#\w{{6}})\)", CSS)
+def token(name: str, scheme: str, sheet: str = CSS) -> str:
+    same = re.search(rf"--balie-{name}: var\(--balie-([\w-]+)\)", sheet)
+    if same:
+        return token(same[1], scheme, sheet)
+    both = re.search(rf"--balie-{name}: light-dark\((#\w{{6}}), (#\w{{6}})\)", sheet)
     assert both, f"--balie-{name} has a colour for light and one for dark"
     return both[1] if scheme == "light" else both[2]
+
+
+def colours_in(sheet: str) -> set[str]:
+    """Tokens that are colours."""
+    return set(re.findall(r"--balie-([\w-]+): (?:light-dark|var)\(", sheet))
 
 
 def ratio(one: str, other: str) -> float:

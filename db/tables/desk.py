@@ -29,6 +29,7 @@ class Desk(Table, tablename="desk"):
     accessibility_body = Text(default="")  # who hears those whom that did not help
     accessibility_on = Text(default="")  # the date of the desk's own last check
     security_contact = Text(default="")  # whom one tells of a leak; "": the contact above
+    house_style: JSON = JSON(default="{}")  # properties of a theme file: name → value
 
 
 class Role(Table, tablename="role"):
@@ -56,6 +57,7 @@ class Agent(Table, tablename="agent"):
     totp_secret = Text(default="", secret=True)  # of the second factor; "" = none
     totp_new = Text(default="", secret=True)  # one that is being set up, until a code confirms it
     totp_step = Integer(default=0)  # of the last code that was used: it does not work again
+    look = Text(default="")  # of the screens: "light", "dark", "contrast"; "": as the system has it
 
 
 class Session(Table, tablename="session"):
