@@ -313,7 +313,7 @@ ui = template("""
 {% macro tab(chat) %}
 <button type="button" role="tab" class="tab{% if chat.unread %} unread{% endif %}" id="tab-{{ chat.id }}" aria-controls="pane-{{ chat.id }}"
         aria-selected="false" tabindex="-1" data-chat="{{ chat.id }}" data-unread="{{ chat.unread }}">
-  <span class="tab-top"><span class="tab-name" translate="no">{{ chat.visitor or _("Visitor") }}</span>
+  <span class="tab-top"><span class="tab-name" id="tab-name-{{ chat.id }}" translate="no">{{ chat.visitor or _("Visitor") }}</span>
     {% if chat.unread %}{{ badge(chat.unread, ngettext("%(num)s unread message", "%(num)s unread messages", chat.unread)) }}{% endif %}</span>
   <span class="tab-state">
     {% if chat.over %}{{ icon("check") }}{{ _("Ended") }}
@@ -325,7 +325,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro pane(chat, thread) %}
-<section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
+<section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-name-{{ chat.id }}">
   <div class="conversation">
     {{ head(chat) }}
     {{ emergency.pinned(chat.id, chat.alarm, chat.over) }}
@@ -359,7 +359,7 @@ ui = template("""
       <div class="when-down">{{ status("red", _("Not connected")) }}</div></div>
     {% endif %}
     <span translate="no">{{ chat.queue }}</span>
-    <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
+    <span title="{{ chat.language | language_name }}"><span aria-hidden="true" translate="no">{{ chat.language | upper }}</span><span class="visually-hidden">{{ chat.language | language_name }}</span></span>
     <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
   {% call icon_menu("more-" ~ chat.id, "ellipsis", _("More"), attrs={"class": "push"}) %}

@@ -413,7 +413,7 @@ ui = template("""
 
 {% macro message(line, side, me=0) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
-    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}">
+    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}{% if line.kind == "ended" %} over{% endif %}">
   {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
   {% if line.kind == "text" or line.kind in message_kinds %}
   <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
@@ -429,16 +429,16 @@ ui = template("""
 </li>
 {% endmacro %}
 
-{# Not said when it changes: a mark is for who looks at the message. #}
+{# Not said when it comes or changes: a mark is for who looks at the message. A withdrawal is said, in one piece. #}
 {% macro delivery(line, side) %}
-<p class="delivery"{% if side == "agent" and not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
-  {% if line.withdrawn_at %}<span class="withdrawn-words">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
+<p class="delivery"{% if not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
+  {% if line.withdrawn_at %}<span class="withdrawn-words" id="withdrawn-{{ line.key }}">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
   {% elif side == "agent" %}<span class="mark sent">{{ icon("check") }}{{ _("Sent") }}</span><span class="mark got">{{ icon("check-check") }}{{ _("Delivered") }}</span><span class="mark read">{{ icon("check-check") }}{{ _("Read") }}</span>{% endif %}</p>
 {% endmacro %}
 
 {# In sight where the pointer or the focus is; the script takes it away in time. #}
 {% macro withdraw(line) %}
-<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
+<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}" aria-live="off">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
 {% endmacro %}
 
 {% macro whose(line, side) -%}
@@ -475,8 +475,8 @@ ui = template("""
   <li class="message mine from-{{ side }} pending">
     <p class="byline"><span class="author" translate="no">{{ name or _("You") }}</span></p>
     <div class="bubble" dir="auto"></div>
-    <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
-      <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
+    <p class="delivery" aria-live="off"><span class="sending">{{ _("sending…") }}</span>
+      <span class="unsent" role="status">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
   </li>
 </template>
 {% endmacro %}

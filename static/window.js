@@ -149,14 +149,13 @@ function noticed() {
   const before = told;
   told = now;
   document.title = document.querySelector("h1").textContent;
-  const wasWriting = bar.contains(document.activeElement);
   if (now === "waiting" || now === "active") {
     tell("started");
     record.known = true;
     if (!framed) save();
     if (before === "forming" || before === "none") {
       dropForm();
-      focusWhereItBelongs();
+      if (busyHere()) focusWhereItBelongs();
     }
   } else if (now === "ended") {
     if (!keptOut()) {
@@ -164,11 +163,23 @@ function noticed() {
       if (!framed) forget();
     }
     document.getElementById("line-lost").hidden = true;
-    if (wasWriting || before === "active") document.getElementById("after-title")?.focus();
+    document.getElementById("end-dialog").close();
+    if (before) toTheEnd();
   } else if (now === "blocked" && framed && asked.get("act") === "resume") {
     tell("started");
     record.known = true;
   } else if (now === "none" && framed && asked.get("act") === "resume" && !before) tell("gone");
+}
+
+const busyHere = () => !framed || document.hasFocus(); // not on the host page, which then keeps the focus
+
+// Who is here goes on with what stands below; who is busy on the host page is told, and stays there.
+function toTheEnd() {
+  const title = document.getElementById("after-title");
+  if (busyHere()) return title?.focus();
+  const region = document.getElementById("announce");
+  region.textContent = title?.textContent ?? "";
+  setTimeout(() => region.replaceChildren(), 5_000);
 }
 
 // ---- unread and read -------------------------------------------------------------------------------------------------
@@ -303,7 +314,7 @@ document.getElementById("end-dialog").addEventListener("close", ({ target }) => 
   target.returnValue = "";
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) tell("minimise");
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open], :popover-open")) tell("minimise");
 });
 
 function focusWhereItBelongs() {
@@ -321,6 +332,18 @@ document.addEventListener("htmx:after:swap", () => {
   if (!part || part.matches("form:not(:has([aria-invalid]))")) return;
   answered = "";
   (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid]") ?? part).focus();
+});
+
+// ---- the focus -------------------------------------------------------------------------------------------------------
+
+// What goes away with the focus in it, such as what stands over the conversation while one waits, leaves it to what is
+// next: else the keys would lead nowhere.
+let focused = null;
+document.addEventListener("focusin", ({ target }) => { focused = target; });
+document.addEventListener("htmx:after:swap", () => {
+  if (!focused || ![focused, document.body].includes(document.activeElement) || (focused.isConnected && focused.checkVisibility())) return;
+  focused = null;
+  if (!document.querySelector("dialog[open]") && busyHere()) focusWhereItBelongs();
 });
 
 // ---- downloads: fetched with the token; hx-download saves them --------------------------------------------------------
