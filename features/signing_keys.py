@@ -195,7 +195,7 @@ ui = template("""
 {% macro table(widget, keys) %}
 <div id="keys">
   {% if keys %}
-  <table class="cards-on-phone">
+  <table class="cards-on-phone" aria-labelledby="page-title">
     <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Algorithm") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("Last used") }}</th><th scope="col"><span class="visually-hidden">{{ _("Revoke") }}</span></th></tr></thead>
     <tbody>
       {% for key in keys %}
