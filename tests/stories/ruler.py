@@ -10,7 +10,7 @@ RULER = """
 const seen = (each) => each.checkVisibility({ visibilityProperty: true, opacityProperty: false }) && each.getClientRects().length > 0;
 const pressable = () => [...document.querySelectorAll(
     "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0'], [role=option], [role=tab]"
-)].filter((each) => seen(each) && !each.closest("[inert], .visually-hidden, .skip"));
+)].filter((each) => seen(each) && !each.closest("[inert], .visually-hidden, .skip") && !(document.querySelector("dialog[open]:modal") && !each.closest("dialog[open]")));
 const called = (each) => `<${each.localName}${each.id ? ` #${each.id}` : ""}> ${(each.getAttribute("aria-label") ?? each.innerText ?? each.name ?? "").trim().slice(0, 40)}`;
 const area = (each) => [each, ...(each.labels ?? []), each.closest("label")].filter(Boolean).map((one) => one.getBoundingClientRect());
 """
@@ -32,10 +32,9 @@ UNSEEN_FOCUS = """() => {
         if (document.activeElement !== each) { faults.push(`${called(each)}: cannot have the focus`); continue; }
         if (![each, ...(each.labels ?? []), each.closest("label, .textbar-box")].filter(Boolean).some(ring)) faults.push(`${called(each)}: no ring`);
         const box = each.getBoundingClientRect();
-        const middle = [Math.max(0, Math.min(innerWidth - 1, box.x + box.width / 2)), Math.max(0, Math.min(innerHeight - 1, box.y + Math.min(box.height, innerHeight) / 2))];
-        const on = document.elementFromPoint(...middle);
-        const holds = on && (each.contains(on) || on.contains(each) && !on.matches("body, html, main") || [...(each.labels ?? [])].some((label) => label.contains(on)));
-        if (!holds) faults.push(`${called(each)}: under ${on ? called(on) : "nothing"} at ${middle.map(Math.round)}`);
+        const holds = (on) => on && (each.contains(on) || on.contains(each) && !on.matches("body, html, main, form") || [...(each.labels ?? [])].some((label) => label.contains(on)));
+        const at = [0.1, 0.5, 0.9].map((part) => document.elementFromPoint(box.x + box.width / 2, box.y + box.height * part));
+        if (!at.some(holds)) faults.push(`${called(each)}: under ${at[1] ? called(at[1]) : "nothing"}`);
     }
     return faults;
 }""" % RULER  # noqa: UP031
@@ -93,3 +92,11 @@ def cut(page: Page | Frame) -> Any:
 
 def structure(page: Page | Frame) -> Any:
     return page.evaluate(STRUCTURE)
+
+
+def space_out(page: Page | Frame) -> None:
+    """Until the page is loaded again."""
+    page.evaluate(
+        "css => { const own = new CSSStyleSheet(); own.replaceSync(css); document.adoptedStyleSheets.push(own); }",
+        SPACING,
+    )
