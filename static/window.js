@@ -127,7 +127,13 @@ function look() {
 }
 
 // After every swap: does the state of the chat want something said or focused?
-document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); });
+document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); entitle(); });
+
+// The name of the desk, and before it how the chat stands.
+function entitle() {
+  const words = ["#status", "h1"].map((each) => document.querySelector(each).textContent.trim());
+  document.title = words.join(" · ");
+}
 
 // "Are you still there?" also reaches who has put the window away: as something unread, on the button of the host page.
 // So does, the other way round, what has been read in another tab.
@@ -148,7 +154,6 @@ function noticed() {
   if (now === told || !now) return;
   const before = told;
   told = now;
-  document.title = document.querySelector("h1").textContent;
   if (now === "waiting" || now === "active") {
     tell("started");
     record.known = true;
