@@ -357,7 +357,7 @@ def in_words(told: Told, side: str = "visitor") -> str:
         return tellers[told.kind](told)
     if told.author != "desk":
         return told.body
-    return " ".join(ui.happened(told, side).unescape().split())
+    return " ".join(ui.happened(told, side).striptags().split())
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
@@ -451,15 +451,15 @@ ui = template("""
 
 {% macro happened(line, side) -%}
 {% set time = line.at | clock_time %}
-{% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
-{% elif line.kind == "taken_over" %}{{ _("%(name)s takes over the conversation", name=line.name) }}
-{% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
-{% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to, name=line.name) }}
-{% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to) }}
+{% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name | named) }}
+{% elif line.kind == "taken_over" %}{{ _("%(name)s takes over the conversation", name=line.name | named) }}
+{% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name | named) }}
+{% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to | named, name=line.name | named) }}
+{% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to | named) }}
 {% elif line.kind == "returned" and side == "agent" %}{{ _("The conversation went back to the queue") }}
 {% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
-{% elif line.data.how == "behaviour" and side == "agent" %}{{ _("Ended because of behaviour by %(name)s at %(time)s", name=line.name, time=time) }}
-{% elif line.data.how in ("by_agent", "behaviour") %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
+{% elif line.data.how == "behaviour" and side == "agent" %}{{ _("Ended because of behaviour by %(name)s at %(time)s", name=line.name | named, time=time) }}
+{% elif line.data.how in ("by_agent", "behaviour") %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name | named, time=time) }}
 {% elif line.data.how == "by_visitor" and side == "visitor" %}{{ _("You ended the conversation at %(time)s", time=time) }}
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
 {% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}

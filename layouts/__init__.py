@@ -130,6 +130,11 @@ def all_of(names: Iterable[str]) -> str:
     return str(format_list(list(names), locale=LANGUAGES[language.get()]))
 
 
+def named(name: str | None) -> Markup:
+    """Within a sentence: no translator of a browser makes something else of it."""
+    return Markup('<span translate="no">{}</span>').format(name or "")
+
+
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
     name: str = Locale.parse(LANGUAGES[language.get()]).languages.get(code, code)
@@ -158,6 +163,7 @@ env = Environment(
 )
 env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
 env.filters["all_of"] = all_of
+env.filters["named"] = named
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
 env.filters["short_day"] = short_day

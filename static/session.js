@@ -3,7 +3,8 @@
 "use strict";
 
 const csrf = () => document.getElementById("csrf")?.content ?? "";
-const headers = () => ({ "X-CSRF-Token": csrf(), "X-Language": document.documentElement.lang });
+const spoken = document.documentElement.lang; // a browser that translates the page changes it
+const headers = () => ({ "X-CSRF-Token": csrf(), "X-Language": spoken });
 
 document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(detail.ctx.request.headers, headers()));
 

@@ -452,8 +452,8 @@ judged: set[str] = set()  # and found well
 
 
 def check_accessibility(page: Page, frames: Sequence[Frame] = (), without: str = "") -> None:
-    """Axe on the page and in each of its frames, or in those, but for what has been judged elsewhere; nothing may
-    be found. What looks like something that has been looked at is not looked at again."""
+    """Axe on the page and in each of its frames, or in those, but for what has been judged elsewhere; nothing
+    may be found. What looks like something that has been looked at is not looked at again."""
     found = []
     for frame in frames or page.frames:
         look = KEYS_AND_NUMBERS.sub("", frame.evaluate(LOOK)) + without

@@ -1,41 +1,14 @@
-"""What a screen reader gets to hear: each message once, politely, by its author and its text; and nothing twice."""
+"""What a screen reader gets to hear: each message once, politely, by its author and its text."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Frame, Locator, Page, expect
 
 from tests.stories.conftest import AgentPage, Browsers, VisitorPage
 
-# From now on: which elements came into a log and left it, and what live regions said, each with how urgently.
-LISTEN = """() => {
-    const URGENCY = { log: "polite", status: "polite", alert: "assertive" };
-    const urgency = (each) => each.getAttribute("aria-live") ?? URGENCY[each.getAttribute("role")];
-    const region = (node) => {
-        for (let each = node; each?.getAttribute; each = each.parentElement) if (urgency(each)) return each;
-    };
-    const shown = (each) => (each.nodeType === 3 ? each.parentElement : each)?.checkVisibility?.();
-    const heard = globalThis.heard = { added: [], removed: [], said: [] };
-    const say = (node) => {
-        const live = shown(node) && region(node.nodeType === 3 ? node.parentElement : node);
-        const words = (node.innerText ?? node.textContent).replace(/\\s+/g, " ").trim();
-        if (live && urgency(live) !== "off" && words)
-            heard.said.push({ how: urgency(live), where: live.id || live.getAttribute("role"), words });
-    };
-    new MutationObserver((changes) => {
-        for (const { type, target, addedNodes, removedNodes, attributeName } of changes) {
-            if (type === "characterData") say(target);
-            if (attributeName === "hidden" && !target.hidden) say(target);
-            if (attributeName === "class" && target.matches(".message.failed")) say(target.querySelector(".unsent"));
-            for (const node of addedNodes) {
-                if (node.matches?.("[role=log] li")) heard.added.push(node.id);
-                say(node);
-            }
-            for (const node of removedNodes)
-                if (node.matches?.("li.message") && target.closest?.("[role=log]")) heard.removed.push(node.id);
-        }
-    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeFilter: ["hidden", "class"] });
-}"""
+LISTEN = Path(__file__).with_name("listen.js").read_text()
 
 
 def listen(page: Page | Frame) -> None:
@@ -118,7 +91,7 @@ def test_each_message_is_announced_once_by_its_author_and_its_text(browsers: Bro
     ]
     assert lines(heard(an.page), "announce-unread") == ["Lien: 1 ongelezen bericht"]
 
-    lien.page.add_init_script(f"addEventListener('DOMContentLoaded', {LISTEN})")
+    lien.page.add_init_script(f"addEventListener('DOMContentLoaded', {LISTEN.partition(chr(10))[2]})")
     lien.page.reload()
     lien.sees_green()
     lien.sees("Ik wacht")

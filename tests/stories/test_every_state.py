@@ -1,4 +1,4 @@
-"""A chat through all that window and console can show, by keyboard: judged by axe and a ruler, and the focus never lost."""
+"""A chat through all that window and console can show, by keyboard: judged by axe and a ruler."""
 
 from pathlib import Path
 
