@@ -31,7 +31,9 @@ def test_a_translated_conversation_goes_on(browsers: Browsers) -> None:
         listen(page)
     expect(jef.status).to_have_text("VERBONDEN MET An")
     expect(an.pane.get_by_role("textbox", name="BERICHT AAN Jef")).to_be_visible()
-    say(an, "Goeiemorgen")
+    with an.page.expect_request("**/messages") as sent:
+        say(an, "Goeiemorgen")
+    assert sent.value.headers["x-language"] == "nl", "what is asked for is the page's own language"
     jef.sees("GOEIEMORGEN")
     jef.say("Dank u wel")
     jef.sees("DANK U WEL")
@@ -53,9 +55,8 @@ def test_a_translated_conversation_goes_on(browsers: Browsers) -> None:
     say(an, "We zijn er weer")
     jef.sees("WE ZIJN ER WEER")
     again = [each["words"] for each in heard(jef.page)["said"][before:] if each["where"] == "log"]
-    assert set(again) == {"An 10:00 WE ZIJN ER WEER", "WE ZIJN ER WEER"}, (
-        "what had been said is not said again"
-    )
+    assert not re.search("GOEIEMORGEN|DANK|INGETROKKEN", str(again)), "what had been said is not said again"
+    assert "An 10:00 WE ZIJN ER WEER" in again
 
     bram.become_ready()
     lien = browsers.visitor("/widget/voorbeeld")
@@ -65,4 +66,3 @@ def test_a_translated_conversation_goes_on(browsers: Browsers) -> None:
     an.dialog.get_by_role("button", name=re.compile("^gesprek beëindigen$", re.I)).click()
     expect(jef.page.locator("#after-title")).to_have_text("GESPREK BEËINDIGD DOOR An OM 10:00")
     expect(an.page.get_by_role("tab")).to_have_count(0)
-    expect(an.page.locator("html")).to_have_attribute("lang", "tr")
