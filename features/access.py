@@ -515,8 +515,9 @@ ui = template("""
 
 {% macro with_password(username, again_as, errors) %}
 {% set here = not provider() or errors %}
-  {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if here and not username else none}) }}
-  {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", attrs={"autofocus": true if here and (username or again_as) else none}) }}
+  {% set id = "again-" if again_as else "" %}
+  {{ field(_("User name"), "username", username or again_as, {}, autocomplete="username", id=id ~ "username", attrs={"autocapitalize": "none", "readonly": true} if again_as else {"autocapitalize": "none", "autofocus": true if here and not username else none}) }}
+  {{ field(_("Password"), "password", "", errors, type="password", autocomplete="current-password", id=id ~ "password", attrs={"autofocus": true if here and (username or again_as) else none}) }}
   {{ button(_("Sign in"), "secondary" if provider() else "primary", type="submit", attrs={"class": "large fill"}) }}
 {% endmacro %}
 

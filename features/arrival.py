@@ -431,7 +431,8 @@ ui = template("""
     "gone": _("Your place is no longer held. What you typed is kept: send it and wait in line, or see the information page."),
   } %}
   {% set name = verdict.day.title if verdict and verdict.why in ("holiday", "closed_day") else "" %}
-  {% call notice("warning", _("The chat is closed today: %(name)s.", name=name) if name else words[why]) %}
+  {% set today = _("The chat about “%(subject)s” is closed today: %(name)s. Choose another subject.", subject=subject, name=name) if subject else _("The chat is closed today: %(name)s.", name=name) %}
+  {% call notice("warning", today if name else words[why]) %}
   {% if verdict and verdict.closing %}<div class="closed-words">{{ widget_.closed(verdict.closing, language()) }}</div>{% endif %}
   <button type="button" class="link" data-act="info">{{ _("See the information page") }}</button>
   {% endcall %}

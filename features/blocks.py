@@ -243,7 +243,7 @@ ui = template("""
 {% macro listed(blocks) %}
 <div id="blocks">
 {% if blocks %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Visitor") }}</th><th scope="col">{{ _("What happened") }}</th><th scope="col">{{ _("By") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("Until") }}</th><th scope="col"><span class="visually-hidden">{{ _("Let in again") }}</span></th></tr></thead>
   <tbody>
     {% for each in blocks %}

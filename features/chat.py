@@ -280,6 +280,7 @@ ui = template("""
   </div>
 </main>
 <div id="notices" aria-live="assertive"></div>
+<div class="visually-hidden" id="announce" role="status"></div>
 <div id="stream"></div>
 {{ messages.pending("visitor") }}
 {{ kit }}

@@ -310,6 +310,7 @@ ui = template("""
 {{ panels(chats, threads, request, standing) }}
 <div id="notices" aria-live="assertive"></div>
 <div class="visually-hidden" id="announce" aria-live="assertive" data-request="{{ _("New chat request") }}"></div>
+<div class="visually-hidden" id="announce-unread" role="status"></div>
 <div id="stream" hx-sse:connect="/console/stream?agent={{ person.id }}&amp;after={{ cursor }}" hx-trigger="load, every 2s" hx-swap="none"
      hx-config="sse.pauseOnBackground:false sse.reconnectMaxDelay:4s sse.connectTimeout:15s"></div>
 {{ messages.pending("agent", person.name) }}

@@ -313,19 +313,19 @@ ui = template("""
 {% macro tab(chat) %}
 <button type="button" role="tab" class="tab{% if chat.unread %} unread{% endif %}" id="tab-{{ chat.id }}" aria-controls="pane-{{ chat.id }}"
         aria-selected="false" tabindex="-1" data-chat="{{ chat.id }}" data-unread="{{ chat.unread }}">
-  <span class="tab-top"><span class="tab-name" translate="no" title="{{ chat.visitor }}">{{ chat.visitor or _("Visitor") }}</span>
+  <span class="tab-top"><span class="tab-name" id="tab-name-{{ chat.id }}" translate="no" title="{{ chat.visitor }}">{{ chat.visitor or _("Visitor") }}</span>
     {% if chat.unread %}{{ badge(chat.unread, ngettext("%(num)s unread message", "%(num)s unread messages", chat.unread)) }}{% endif %}</span>
   <span class="tab-state">
     {% if chat.over %}{{ icon("check") }}{{ _("Ended") }}
-    {% elif not chat.visitor_here %}{{ icon("wifi-off") }}{{ _("Away") }} <span class="timer" data-since="{{ chat.visitor_gone_at.isoformat() }}"></span>
-    {% elif chat.unanswered_since %}{{ icon("clock") }}<span class="visually-hidden">{{ _("Waiting for an answer for") }}</span> <span class="timer" data-since="{{ chat.unanswered_since.isoformat() }}" data-late="120" data-very-late="300"></span>
+    {% elif not chat.visitor_here %}{{ icon("wifi-off") }}{{ _("Away") }} <span class="timer" translate="no" data-since="{{ chat.visitor_gone_at.isoformat() }}"></span>
+    {% elif chat.unanswered_since %}{{ icon("clock") }}<span class="visually-hidden">{{ _("Waiting for an answer for") }}</span> <span class="timer" translate="no" data-since="{{ chat.unanswered_since.isoformat() }}" data-late="120" data-very-late="300"></span>
     {% else %}{{ chat.queue }}{% endif %}
   </span>
 </button>
 {% endmacro %}
 
 {% macro pane(chat, thread) %}
-<section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-{{ chat.id }}">
+<section class="panel chat" role="tabpanel" id="pane-{{ chat.id }}" aria-labelledby="tab-name-{{ chat.id }}">
   <div class="conversation">
     {{ head(chat) }}
     {{ emergency.pinned(chat.id, chat.alarm, chat.over) }}
@@ -359,8 +359,8 @@ ui = template("""
       <div class="when-down">{{ status("red", _("Not connected")) }}</div></div>
     {% endif %}
     <span translate="no">{{ chat.queue }}</span>
-    <span title="{{ chat.language | language_name }}">{{ chat.language | upper }}</span>
-    <span class="timer" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
+    <span title="{{ chat.language | language_name }}"><span aria-hidden="true" translate="no">{{ chat.language | upper }}</span><span class="visually-hidden">{{ chat.language | language_name }}</span></span>
+    <span class="timer" translate="no" data-since="{{ chat.joined_at.isoformat() }}"{% if chat.ended_at %} data-to="{{ chat.ended_at.isoformat() }}"{% endif %}></span>
   </div>
   {% call icon_menu("more-" ~ chat.id, "ellipsis", _("More"), attrs={"class": "push"}) %}
   {% if not chat.alarm and not chat.over %}{{ emergency.item(chat.id) }}{% endif %}
@@ -387,7 +387,7 @@ ui = template("""
   <output class="counter" data-counter hidden></output>
   <div class="textbar-row">
     <div class="textbar-box">
-      <label class="textbar-label public-words" for="text-{{ chat.id }}">{{ _("Message to %(name)s", name=chat.visitor or _("Visitor")) }}</label>
+      <label class="textbar-label public-words" for="text-{{ chat.id }}">{{ _("Message to %(name)s", name=(chat.visitor or _("Visitor")) | named) }}</label>
       <div class="textbar-label private-words"><button type="button" class="icon-button" data-private aria-label="{{ _("Switch private mode off") }}" title="{{ _("Switch private mode off") }}">{{ icon("eye") }}</button><span>{{ _("Private: only colleagues read this") }}</span></div>
       <textarea id="text-{{ chat.id }}" name="body" rows="2" dir="auto" data-private-label="{{ _("Private: only colleagues read this") }}"></textarea>
     </div>
@@ -413,7 +413,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro typing(chat, name="") %}
-<p class="typing" id="typing-{{ chat }}">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
+<p class="typing" id="typing-{{ chat }}">{% if name %}{{ _("%(name)s is typing…", name=name | named) }}{% endif %}</p>
 {% endmacro %}
 
 {# For what was written to a chat that went to somebody else before it was sent. #}
@@ -440,7 +440,7 @@ ui = template("""
   </div>
   {% else %}
   <h2 class="title" id="ask-title">{{ _("Are you sure you want to close this chat?") }}</h2>
-  <p>{{ _("%(name)s is still there. The conversation ends for both of you.", name=chat.visitor or _("Visitor")) if chat.visitor_here else _("%(name)s is away for the moment and may come back.", name=chat.visitor or _("Visitor")) }}</p>
+  <p>{{ _("%(name)s is still there. The conversation ends for both of you.", name=(chat.visitor or _("Visitor")) | named) if chat.visitor_here else _("%(name)s is away for the moment and may come back.", name=(chat.visitor or _("Visitor")) | named) }}</p>
   <div class="actions end">
     {{ button(_("Cancel"), attrs={"data-close-dialog": true, "autofocus": true}) }}
     {{ button(_("Back to the queue"), "secondary", attrs={"hx-post": "/chats/" ~ chat.id ~ "/leaving", "hx-vals": '{"requeue": "true"}', "hx-swap": "none", "data-close-dialog": true}) }}

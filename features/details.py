@@ -191,7 +191,7 @@ ui = template("""
     {{ fact(_("Queue"), chat.queue, name=true) }}
     {{ fact(_("Language"), chat.language | language_name) }}
     {% if chat.page %}{{ fact(_("Page"), chat.page_path, name=true) }}{% endif %}
-    <div><dt>{{ _("Waited") }}</dt><dd><span class="timer" data-since="{{ chat.asked_at.isoformat() }}" data-to="{{ chat.joined_at.isoformat() }}"></span></dd></div>
+    <div><dt>{{ _("Waited") }}</dt><dd><span class="timer" translate="no" data-since="{{ chat.asked_at.isoformat() }}" data-to="{{ chat.joined_at.isoformat() }}"></span></dd></div>
     {% if chat.agents %}{{ fact(_("Present"), chat.agents | join(", "), name=true) }}{% endif %}
   </dl>
   <div class="case">

@@ -286,9 +286,9 @@ ui = template("""
 <div id="found" class="stack" aria-live="polite">
 {% if chats %}
 <form class="stack" method="dialog" hx-post="/settings/privacy/person/question" hx-swap="none">
-  <h2 class="title">{{ ngettext("%(num)s conversation", "%(num)s conversations", chats | length) }}</h2>
+  <h2 class="title" id="found-title">{{ ngettext("%(num)s conversation", "%(num)s conversations", chats | length) }}</h2>
   <p class="soft">{{ _("What was only typed may be another person's: look before you erase, and leave out what is not theirs.") }}</p>
-  <table class="cards-on-phone">
+  <table class="cards-on-phone" aria-labelledby="found-title">
     <thead><tr><th scope="col">{{ _("Conversation") }}</th><th scope="col">{{ _("Day") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Known by") }}</th></tr></thead>
     <tbody>
       {% for each in chats %}
@@ -337,7 +337,7 @@ ui = template("""
 {% macro receipts(person, receipts) %}
 {% call settings.page(person, _("Receipts"), _("What was erased because somebody asked: when and by whom, not of whom."), "/settings/privacy/person", back=("/settings/privacy/person", _("One person"))) %}
 {% if receipts %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Receipt") }}</th><th scope="col">{{ _("Erased at") }}</th><th scope="col">{{ _("By") }}</th><th scope="col">{{ _("Conversations") }}</th></tr></thead>
   <tbody>{% for each in receipts %}<tr><th scope="row"><a href="/settings/privacy/erasures/{{ each.id }}" translate="no">{{ each.code }}</a></th><td data-label="{{ _("Erased at") }}">{{ each.erased_at | short_day }}</td><td data-label="{{ _("By") }}" translate="no">{{ each.name }}</td><td data-label="{{ _("Conversations") }}">{{ each.conversations }}</td></tr>{% endfor %}</tbody>
 </table>

@@ -171,7 +171,7 @@ ui = template("""
 {% macro listed(holds) %}
 <div id="holds">
 {% if holds %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Conversation") }}</th><th scope="col">{{ _("Reason") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("By") }}</th><th scope="col"><span class="visually-hidden">{{ _("Release") }}</span></th></tr></thead>
   <tbody>
     {% for hold in holds %}

@@ -445,7 +445,7 @@ ui = template("""
 {% macro strip(chat, one) %}
 <div id="invite-{{ chat }}" role="status"{% if one %} class="invite-strip{% if one.outcome %} over{% endif %}"{% endif %}>
   {% if one and not one.outcome %}
-  {{ icon("user-plus") }}<p>{{ _("%(name)s has been invited", name=one.to) }} · <span class="timer" data-until="{{ one.expires_at.isoformat() }}"></span></p>
+  {{ icon("user-plus") }}<p>{{ _("%(name)s has been invited", name=one.to) }} · <span class="timer" translate="no" data-until="{{ one.expires_at.isoformat() }}"></span></p>
   {{ withdraw(chat) }}
   {% elif one %}
   {{ icon("info") }}<p>{{ outcome(one) }}</p>

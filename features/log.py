@@ -127,7 +127,7 @@ ui = template("""
   <p role="status">{% if page.more %}{{ _("More than %(n)s conversations", n=page.count - 1) }}{% else %}{{ ngettext("%(num)s conversation", "%(num)s conversations", page.count) }}{% endif %}</p>
   {{ button(_("Export"), "secondary", "download", attrs={"hx-get": "/settings/log/export/question?" ~ wish.query(), "hx-swap": "none"}) }}
 </div>
-<table class="cards-on-phone log-table">
+<table class="cards-on-phone log-table" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Started") }}</th><th scope="col">{{ _("Visitor") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Staff") }}</th><th scope="col">{{ _("Ended") }}</th><th scope="col">{{ _("Rating") }}</th></tr></thead>
   <tbody>{% for each in page.rows %}{{ row(each) }}{% endfor %}</tbody>
 </table>

@@ -360,7 +360,7 @@ def in_words(told: Told, side: str = "visitor") -> str:
         return tellers[told.kind](told)
     if told.author != "desk":
         return told.body
-    return " ".join(ui.happened(told, side).unescape().split())
+    return " ".join(ui.happened(told, side).striptags().split())
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
@@ -416,7 +416,7 @@ ui = template("""
 
 {% macro message(line, side, me=0) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
-    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}">
+    class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}{% if line.kind == "ended" %} over{% endif %}">
   {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
   {% if line.kind == "text" or line.kind in message_kinds %}
   <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
@@ -432,16 +432,16 @@ ui = template("""
 </li>
 {% endmacro %}
 
-{# Not said when it changes: a mark is for who looks at the message. #}
+{# Not said when it comes or changes: a mark is for who looks at the message. A withdrawal is said, in one piece. #}
 {% macro delivery(line, side) %}
-<p class="delivery"{% if side == "agent" and not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
-  {% if line.withdrawn_at %}<span class="withdrawn-words">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
+<p class="delivery"{% if not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
+  {% if line.withdrawn_at %}<span class="withdrawn-words" id="withdrawn-{{ line.key }}">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
   {% elif side == "agent" %}<span class="mark sent">{{ icon("check") }}{{ _("Sent") }}</span><span class="mark got">{{ icon("check-check") }}{{ _("Delivered") }}</span><span class="mark read">{{ icon("check-check") }}{{ _("Read") }}</span>{% endif %}</p>
 {% endmacro %}
 
 {# In sight where the pointer or the focus is; the script takes it away in time. #}
 {% macro withdraw(line) %}
-<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
+<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}" aria-live="off">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
 {% endmacro %}
 
 {% macro whose(line, side) -%}
@@ -454,15 +454,15 @@ ui = template("""
 
 {% macro happened(line, side) -%}
 {% set time = line.at | clock_time %}
-{% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name) }}
-{% elif line.kind == "taken_over" %}{{ _("%(name)s takes over the conversation", name=line.name) }}
-{% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name) }}
-{% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to, name=line.name) }}
-{% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to) }}
+{% if line.kind == "joined" %}{{ _("%(name)s has joined", name=line.name | named) }}
+{% elif line.kind == "taken_over" %}{{ _("%(name)s takes over the conversation", name=line.name | named) }}
+{% elif line.kind == "left" %}{{ _("%(name)s has left the conversation", name=line.name | named) }}
+{% elif line.kind == "transferred" and side == "agent" %}{{ _("Transferred to %(queue)s by %(name)s", queue=line.data.to | named, name=line.name | named) }}
+{% elif line.kind == "transferred" %}{{ _("You are being transferred to %(queue)s", queue=line.data.to | named) }}
 {% elif line.kind == "returned" and side == "agent" %}{{ _("The conversation went back to the queue") }}
 {% elif line.kind == "returned" %}{{ _("One moment please, we are reconnecting you") }}
-{% elif line.data.how == "behaviour" and side == "agent" %}{{ _("Ended because of behaviour by %(name)s at %(time)s", name=line.name, time=time) }}
-{% elif line.data.how in ("by_agent", "behaviour") %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name, time=time) }}
+{% elif line.data.how == "behaviour" and side == "agent" %}{{ _("Ended because of behaviour by %(name)s at %(time)s", name=line.name | named, time=time) }}
+{% elif line.data.how in ("by_agent", "behaviour") %}{{ _("Conversation ended by %(name)s at %(time)s", name=line.name | named, time=time) }}
 {% elif line.data.how == "by_visitor" and side == "visitor" %}{{ _("You ended the conversation at %(time)s", time=time) }}
 {% elif line.data.how == "by_visitor" %}{{ _("The visitor has ended the conversation") }} · {{ time }}
 {% elif line.data.how == "visitor_gone" and side == "visitor" %}{{ _("The conversation ended at %(time)s because you were away", time=time) }}
@@ -478,8 +478,8 @@ ui = template("""
   <li class="message mine from-{{ side }} pending">
     <p class="byline"><span class="author" translate="no">{{ name or _("You") }}</span></p>
     <div class="bubble" dir="auto"></div>
-    <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
-      <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
+    <p class="delivery" aria-live="off"><span class="sending">{{ _("sending…") }}</span>
+      <span class="unsent" role="status">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
   </li>
 </template>
 {% endmacro %}

@@ -318,7 +318,7 @@ ui = template("""
 {% macro table(offers) %}
 <div id="offers">
   {% if offers %}
-  <table class="cards-on-phone">
+  <table class="cards-on-phone" aria-labelledby="page-title">
     <thead><tr><th scope="col">{{ _("Title") }}</th><th scope="col">{{ _("Options") }}</th><th scope="col">{{ _("For") }}</th><th scope="col"><span class="visually-hidden">{{ _("Order") }}</span></th></tr></thead>
     <tbody>
       {% for offer in offers %}

@@ -302,7 +302,7 @@ ui = template("""
     {% if closed > 1 %}{{ button(_("Reopen all"), "primary", "play", attrs={"hx-delete": "/settings/hours/closing", "hx-swap": "none"}) }}{% endif %}
     {{ button(_("Holidays and days of your own"), "quiet", "calendar", attrs={"href": "/settings/days"}) }}
   </div>
-  <table class="cards-on-phone hours-now">
+  <table class="cards-on-phone hours-now" aria-labelledby="page-title">
     <thead><tr><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Now") }}</th><th scope="col"><span class="visually-hidden">{{ _("Change") }}</span></th></tr></thead>
     <tbody>
       {% for line in lines %}

@@ -335,7 +335,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro own_days(days) %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="own">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("When") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Hours") }}</th></tr></thead>
   <tbody>
     {% for each in days %}
@@ -364,7 +364,7 @@ ui = template("""
 {% macro calendar(title, lines, years) %}
 <fieldset class="calendar">
   <legend class="legend">{{ title }}</legend>
-  <table>
+  <table aria-label="{{ title }}">
     <thead><tr><th scope="col">{{ _("Closed on") }}</th>{% for year in years %}<th scope="col">{{ year }}</th>{% endfor %}</tr></thead>
     <tbody>
       {% for line in lines %}

@@ -316,7 +316,7 @@ ui = template("""
   <div class="field"><label for="narrow">{{ _("Search") }}</label><input class="input" id="narrow" type="search" autocomplete="off" data-narrows="people" placeholder="{{ _("Name, role, profile or language") }}"></div>
   {{ button(_("Add agent"), "primary", "user-plus", attrs={"href": "/settings/people/new"}) }}
 </div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Now") }}</th><th scope="col">{{ _("Role") }}</th><th scope="col">{{ _("Profiles") }}</th><th scope="col">{{ _("Languages") }}</th></tr></thead>
   <tbody id="people" hx-get="/settings/people" hx-trigger="every 5s" hx-select="#people" hx-swap="outerMorph">
     {% for each in people %}

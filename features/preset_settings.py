@@ -362,7 +362,7 @@ ui = template("""
 {% macro table(presets) %}
 <div id="presets">
   {% if presets %}
-  <table class="cards-on-phone">
+  <table class="cards-on-phone" aria-labelledby="page-title">
     <thead><tr><th scope="col">{{ _("Title") }}</th><th scope="col">{{ _("Shortcut") }}</th><th scope="col">{{ _("Text") }}</th><th scope="col">{{ _("For") }}</th><th scope="col"><span class="visually-hidden">{{ _("Order") }}</span></th></tr></thead>
     <tbody>
       {% for preset in presets %}

@@ -247,7 +247,7 @@ ui = template("""
   {% else %}
   <div class="bubble" dir="auto">{{ note.body }}</div>
   {% endif %}
-  <p class="delivery"><time datetime="{{ note.at.isoformat() }}">{{ note.at | clock_time }}</time></p>
+  <p class="delivery" aria-live="off"><time datetime="{{ note.at.isoformat() }}">{{ note.at | clock_time }}</time></p>
 </li>
 {% endmacro %}
 
@@ -257,8 +257,8 @@ ui = template("""
   <li class="message mine from-agent private pending">
     <p class="byline">{{ icon("eye") }}<span class="author" translate="no">{{ name }}</span> <span>{{ _("private") }}</span></p>
     <div class="bubble" dir="auto"></div>
-    <p class="delivery"><span class="sending">{{ _("sending…") }}</span>
-      <span class="unsent">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
+    <p class="delivery" aria-live="off"><span class="sending">{{ _("sending…") }}</span>
+      <span class="unsent" role="status">{{ _("Not sent.") }} <button type="button" class="link" data-retry>{{ _("Try again") }}</button></span></p>
   </li>
 </template>
 {% endmacro %}

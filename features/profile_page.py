@@ -242,7 +242,7 @@ ui = template("""
 {% call settings.page(person, _("Profiles"), _("A profile says which chats somebody gets, and how many at a time. Agents choose one of theirs when they sign in."), "/settings/profiles") %}
 {% if profiles %}
 <div class="actions">{{ add() }}</div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Queues, first to last") }}</th><th scope="col">{{ _("At a time") }}</th><th scope="col">{{ _("Agents") }}</th></tr></thead>
   <tbody>
     {% for profile in profiles %}

@@ -257,7 +257,7 @@ ui = template("""
 {% call settings.page(person, _("Queues"), _("A queue is where chats wait until somebody takes them. Visitors choose it by its subject."), "/settings/queues") %}
 {% if queues %}
 <div class="actions">{{ button(_("Add queue"), "primary", "plus", attrs={"href": "/settings/queues/new"}) }}</div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Now") }}</th><th scope="col">{{ _("Waiting") }}</th><th scope="col">{{ _("Served by") }}</th></tr></thead>
   <tbody>
     {% for queue in queues %}

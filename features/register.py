@@ -349,7 +349,7 @@ ui = template("""
 {% macro page(person, lines) %}
 {% call settings.page(person, _("Register"), _("All that is stored: what, why, how long, and who sees it. Made from the database itself."), "/settings/privacy/register", wide=true) %}
 <div class="actions">{{ button(_("Download as CSV"), "secondary", "download", attrs={"href": "/settings/privacy/register/file", "download": true}) }}</div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Table") }}</th><th scope="col">{{ _("What") }}</th><th scope="col">{{ _("Why") }}</th><th scope="col">{{ _("How long") }}</th><th scope="col">{{ _("Who sees it") }}</th></tr></thead>
   <tbody>
     {% for each in lines %}

@@ -387,7 +387,7 @@ ui = template("""
     {% endfor %}
   </svg>
   <details class="more" id="hours-table"><summary>{{ _("As a table") }}</summary>
-  <table><thead><tr><th scope="col">{{ _("Hour") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Not answered by anybody") }}</th><th scope="col" class="number">{{ _("Places in use") }}</th></tr></thead>
+  <table aria-labelledby="hours-title"><thead><tr><th scope="col">{{ _("Hour") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Not answered by anybody") }}</th><th scope="col" class="number">{{ _("Places in use") }}</th></tr></thead>
   <tbody>{% for answered, lost in all.by_hour %}{% if answered + lost or all.places[loop.index0] %}
     <tr><th scope="row">{{ say.clock(loop.index0 * 60) }} – {{ say.clock(loop.index * 60) }}</th><td class="number">{{ answered | number }}</td><td class="number">{{ lost | number }}</td><td class="number">{{ say.decimal(all.places[loop.index0]) }}</td></tr>
   {% endif %}{% endfor %}</tbody></table>
@@ -398,7 +398,7 @@ ui = template("""
 {% macro per_queue(report) %}
 <section class="stack" aria-labelledby="queues-title">
   <h2 class="title" id="queues-title">{{ _("Per queue") }}</h2>
-  <table class="cards-on-phone report-table">
+  <table class="cards-on-phone report-table" aria-labelledby="queues-title">
     <thead><tr><th scope="col">{{ _("Queue") }}</th><th scope="col" class="number">{{ _("Chats") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Given up while waiting") }}</th><th scope="col" class="number">{{ _("Waiting time, median") }}</th><th scope="col" class="number">{{ _("9 of 10 within") }}</th><th scope="col" class="number">{{ _("Handling time, median") }}</th><th scope="col" class="number">{{ _("Mean rating") }}</th></tr></thead>
     <tbody>
     {% for id, name in report.queues.items() %}{% set of = report.each[id] %}
@@ -432,7 +432,7 @@ ui = template("""
     {% endif %}{% endfor %}
   </svg></div>
   {% endif %}{% endfor %}
-  <table class="cards-on-phone report-table" id="minutes-table">
+  <table class="cards-on-phone report-table" id="minutes-table" aria-labelledby="minutes-title">
     <thead><tr><th scope="col">{{ _("Queue") }}</th>{% for what in say.causes %}<th scope="col" class="number">{{ say.cause(what) }}</th>{% endfor %}</tr></thead>
     <tbody>{% for id, name in report.queues.items() %}
     <tr><th scope="row" translate="no">{{ name }}</th>{% for what in say.causes %}<td class="number" data-label="{{ say.cause(what) }}">{{ say.hours(report.each[id].minutes[what]) }}</td>{% endfor %}</tr>
@@ -445,7 +445,7 @@ ui = template("""
 {% if all.rated %}
 <section class="stack" aria-labelledby="ratings-title">
   <h2 class="title" id="ratings-title">{{ _("Ratings") }}</h2>
-  <table class="rating-bars">
+  <table class="rating-bars" aria-labelledby="ratings-title">
     <thead class="visually-hidden"><tr><th scope="col">{{ _("Rating") }}</th><th scope="col">{{ _("Share") }}</th><th scope="col">{{ _("Number") }}</th></tr></thead>
     <tbody>{% for value in (5, 4, 3, 2, 1) %}{% set n = all.ratings[value] %}
     <tr><th scope="row">{{ say.stars(value) }}</th><td><svg class="chart" height="16" aria-hidden="true"><rect class="bar answered" x="0" y="0" height="16" width="{{ (n * 100 / all.rated) | round(1) }}%"></rect></svg></td><td class="number">{{ n | number }}</td></tr>
@@ -458,7 +458,7 @@ ui = template("""
 {% macro agents(report) %}
 <section class="stack" aria-labelledby="agents-title">
   <h2 class="title" id="agents-title">{{ _("Per agent") }}</h2>
-  <table class="cards-on-phone report-table">
+  <table class="cards-on-phone report-table" aria-labelledby="agents-title">
     <thead><tr><th scope="col">{{ _("Agent") }}</th><th scope="col" class="number">{{ _("Answered") }}</th><th scope="col" class="number">{{ _("Rejected") }}</th><th scope="col" class="number">{{ _("Not answered") }}</th><th scope="col" class="number">{{ _("Handling time, median") }}</th><th scope="col" class="number">{{ _("Mean rating") }}</th></tr></thead>
     <tbody>{% for of in report.agents %}
     <tr><th scope="row" translate="no">{{ of.name }}</th>

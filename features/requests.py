@@ -141,15 +141,16 @@ ui = template("""
 
 {% macro tab(request) %}
 <button type="button" role="tab" class="tab request" id="tab-request-{{ request.id }}" aria-controls="pane-request-{{ request.id }}"
-        aria-selected="false" tabindex="-1" data-request="{{ request.id }}">
-  <span class="tab-top">{{ icon("bell-ring") }}<span class="tab-name">{% if request.invite %}{{ _("Invitation") }} · <span translate="no">{{ request.invite.inviter_name }}</span>{% else %}{{ _("Request") }} · <span translate="no">{{ request.queue }}</span>{% endif %}</span></span>
-  <span class="tab-state"><span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></span>
+        aria-selected="false" tabindex="-1" data-request="{{ request.id }}"
+        data-said="{% if request.invite %}{{ _("Invitation") }}, {{ request.invite.inviter_name }}{% else %}{{ _("New chat request") }}, {{ request.queue }}{% endif %}">
+  <span class="tab-top">{{ icon("bell-ring") }}<span class="tab-name" id="tab-name-request-{{ request.id }}">{% if request.invite %}{{ _("Invitation") }} · <span translate="no">{{ request.invite.inviter_name }}</span>{% else %}{{ _("Request") }} · <span translate="no">{{ request.queue }}</span>{% endif %}</span></span>
+  <span class="tab-state"><span class="timer" translate="no" data-until="{{ request.expires_at.isoformat() }}"></span></span>
   {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
 </button>
 {% endmacro %}
 
 {% macro pane(request) %}
-<section class="panel request-pane" role="tabpanel" id="pane-request-{{ request.id }}" aria-labelledby="tab-request-{{ request.id }}">
+<section class="panel request-pane" role="tabpanel" id="pane-request-{{ request.id }}" aria-labelledby="tab-name-request-{{ request.id }}">
   <div class="request-card">
     <div class="request-who">
       <p class="soft">{{ _("New chat request") }}</p>
@@ -163,11 +164,11 @@ ui = template("""
       {{ fact(_("Queue"), request.queue, name=true) }}
       {% if request.subject %}{% set said, lang = subject_of(request.subject) %}{{ fact(_("Subject"), said, lang=lang) }}{% endif %}
       {{ fact(_("Language"), request.language | language_name) }}
-      <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
+      <div><dt>{{ _("Waiting for") }}</dt><dd><span class="timer" translate="no" data-since="{{ request.waiting_since.isoformat() }}"></span></dd></div>
     </dl>
     <div class="time-left">
       {{ countdown(request.answer_s, request.answer_s, attrs={"data-until": request.expires_at.isoformat()}) }}
-      <p class="small">{{ _("Time left to answer:") }} <span class="timer" data-until="{{ request.expires_at.isoformat() }}"></span></p>
+      <p class="small">{{ _("Time left to answer:") }} <span class="timer" translate="no" data-until="{{ request.expires_at.isoformat() }}"></span></p>
     </div>
     <div class="answers">
       {{ button(_("Accept"), "available", "check", attrs={"class": "large", "hx-post": "/reservations/" ~ request.id ~ "/acceptance", "hx-swap": "none"}) }}

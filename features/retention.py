@@ -245,7 +245,7 @@ ui = template("""
 {% macro page(person, queues, purges) %}
 {% call settings.page(person, _("Retention"), _("How long conversations and their files are kept, per queue. What has had its time goes by itself, every night."), "/settings/privacy") %}
 {% if queues %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Conversations") }}</th><th scope="col">{{ _("Files") }}</th></tr></thead>
   <tbody>
     {% for queue in queues %}

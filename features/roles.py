@@ -240,7 +240,7 @@ ui = template("""
 {% macro page(person, roles) %}
 {% call settings.page(person, _("Roles"), _("A role says what somebody may do. Everybody has one."), "/settings/roles") %}
 <div class="actions">{{ button(_("Add role"), "primary", "plus", attrs={"href": "/settings/roles/new"}) }}</div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Role") }}</th><th scope="col">{{ _("May") }}</th><th scope="col">{{ _("Agents") }}</th></tr></thead>
   <tbody>
     {% for role in roles %}

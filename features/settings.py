@@ -221,10 +221,10 @@ ui = template("""
 {% import "access" as access %}
 
 {# {% call settings.page(person, title, words, "/settings/queues") %}…{% endcall %}: `words` explain the page in one line;
-   `back` is (path, title) of the page that this one is a part of. #}
-{% macro page(person, title, words, here, back=none, wide=false) %}
+   `back` is (path, title) of the page that this one is a part of, `part` what of it is shown. #}
+{% macro page(person, title, words, here, back=none, wide=false, part="") %}
 {% set inner = caller() %}
-{% call document(title ~ " · " ~ desk_name(), "settings", ["htmx.min.js", "session.js", "settings.js"], person.csrf) %}
+{% call document([title, part, back[1] if back else "", desk_name()] | select | join(" · "), "settings", ["htmx.min.js", "session.js", "settings.js"], person.csrf) %}
 <a class="skip" href="#main">{{ _("Skip to the page") }}</a>
 <header class="topbar">
   <p class="wordmark">{{ icon("messages-square") }}Balie</p>

@@ -195,7 +195,7 @@ ui = template("""
 {% macro table(widget, keys) %}
 <div id="keys">
   {% if keys %}
-  <table class="cards-on-phone">
+  <table class="cards-on-phone" aria-labelledby="page-title">
     <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Algorithm") }}</th><th scope="col">{{ _("Since") }}</th><th scope="col">{{ _("Last used") }}</th><th scope="col"><span class="visually-hidden">{{ _("Revoke") }}</span></th></tr></thead>
     <tbody>
       {% for key in keys %}
@@ -242,7 +242,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro snippets(texts) %}
-<section class="stack" id="snippets" aria-labelledby="snippets-title">
+<section class="stack" id="snippets"{% if texts %} aria-labelledby="snippets-title"{% endif %}>
   {% if texts %}
   <h2 class="title" id="snippets-title">{{ _("How your site signs") }}</h2>
   <p class="soft">{{ _("On your server, for whoever is signed in there, with the newest key. A token counts for ten minutes at most, and for one visitor.") }}</p>

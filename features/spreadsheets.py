@@ -107,7 +107,7 @@ ui = template("""
 {% set changed = told | selectattr("what", "equalto", "changed") | list | length %}
 {{ notice("warning" if refused or not told else "success", _("%(added)s added, %(changed)s changed, %(refused)s not taken over, of %(all)s.", added=added, changed=changed, refused=refused | length, all=told | length)) }}
 {% if told %}
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-label="{{ _("Result") }}">
   <thead><tr><th scope="col">{{ _("Line") }}</th><th scope="col">{{ _("Result") }}</th><th scope="col">{{ _("What") }}</th></tr></thead>
   <tbody>
     {% for each in refused + (told | rejectattr("what", "equalto", "refused") | list) %}

@@ -140,7 +140,7 @@ ui = template("""
 {% macro chats(person, running) %}
 <div id="running">
 {% if running %}
-<table class="cards-on-phone report-table">
+<table class="cards-on-phone report-table" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Visitor") }}</th><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("State") }}</th><th scope="col">{{ _("Agents") }}</th><th scope="col" class="number">{{ _("Since") }}</th><th scope="col"><span class="visually-hidden">{{ _("Take over or move") }}</span></th></tr></thead>
   <tbody>{% for each in running %}
   <tr><th scope="row"><a href="/settings/running/{{ each.id }}" translate="no">{{ each.visitor or _("Visitor") }}</a></th>

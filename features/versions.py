@@ -129,7 +129,7 @@ ui = template("""
 
 {# {% call(values) versions.earlier(states, url) %}…how one looks…{% endcall %}: each with a button that brings it back. #}
 {% macro earlier(states, url) %}
-<section class="stack" id="earlier" aria-labelledby="earlier-title">
+<section class="stack" id="earlier"{% if states %} aria-labelledby="earlier-title"{% endif %}>
   {% if states %}
   <h2 class="title" id="earlier-title">{{ _("Earlier versions") }}</h2>
   <ul class="stack">

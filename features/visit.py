@@ -176,7 +176,7 @@ ui = template("""
 {% if facts.state in ("none", "forming") %}<p class="soft">{{ _("Chat with a member of staff") }}</p>
 {% elif facts.state == "blocked" %}{{ status("blue", _("Chat is not available now")) }}
 {% elif facts.state == "ended" %}{{ status("red", _("Not connected")) }}
-{% elif here %}{{ status("green", _("Connected to %(name)s", name=here | map(attribute="name") | all_of)) }}
+{% elif here %}{{ status("green", _("Connected to %(name)s", name=here | map(attribute="name") | all_of | named)) }}
 {% elif facts.begun %}{{ status("grey", _("One moment please, we are reconnecting you")) }}
 {% elif facts.outlook == "nobody" %}{{ status("grey", _("All our staff are in conversation")) }}
 {% elif facts.outlook == "line" and facts.place %}{{ status("grey", _("You are number %(n)s in the queue", n=facts.place)) }}
@@ -232,6 +232,6 @@ ui = template("""
 {% endmacro %}
 
 {% macro typing(name="") %}
-<p class="typing" id="typing">{% if name %}{{ _("%(name)s is typing…", name=name) }}{% endif %}</p>
+<p class="typing" id="typing">{% if name %}{{ _("%(name)s is typing…", name=name | named) }}{% endif %}</p>
 {% endmacro %}
 """)  # noqa: E501

@@ -108,7 +108,7 @@ ui = template("""
 {% call document(_("Wallboard") ~ " · " ~ desk, "settings wallboard", ["htmx.min.js", "session.js", "wallboard.js"], person.csrf) %}
 <header class="board-head">
   <h1 class="display" translate="no">{{ desk }}</h1>
-  <a class="soft" href="/settings">{{ _("Settings") }}</a>
+  <a class="soft board-back" href="/settings">{{ _("Settings") }}</a>
 </header>
 <main id="main">
   <div hx-get="/settings/wallboard/now" hx-trigger="every 5s" hx-target="#board" hx-swap="outerMorph"></div>
@@ -123,7 +123,7 @@ ui = template("""
 {% macro board(lines, at) %}
 <div id="board">
   {% if not lines %}{% call empty(_("No queues yet"), _("Every queue gets a line here."), "list") %}{% endcall %}{% else %}
-  <table class="board">
+  <table class="board" aria-label="{{ _("Queues") }}">
     <thead><tr><th scope="col">{{ _("Queue") }}</th><th scope="col">{{ _("Button") }}</th><th scope="col" class="number">{{ _("Waiting") }}</th><th scope="col" class="number">{{ _("Longest wait") }}</th><th scope="col" class="number">{{ _("Running") }}</th><th scope="col" class="number">{{ _("Agents ready") }}</th><th scope="col" class="number">{{ _("Free places") }}</th></tr></thead>
     <tbody>{% for line in lines %}
     <tr class="{{ "is-green" if line.green else "is-blue" }}">

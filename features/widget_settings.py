@@ -354,7 +354,7 @@ ui = template("""
 {% call settings.page(person, _("Widgets"), _("A widget is the button on your site, with its subjects, its texts and its colours. Each site or form may have one of its own."), "/settings/widgets", wide=true) %}
 {% if widgets %}
 <div class="actions">{{ button(_("Add widget"), "primary", "plus", attrs={"href": "/settings/widgets/new"}) }}</div>
-<table class="cards-on-phone">
+<table class="cards-on-phone" aria-labelledby="page-title">
   <thead><tr><th scope="col">{{ _("Name") }}</th><th scope="col">{{ _("Now") }}</th><th scope="col">{{ _("Queues") }}</th><th scope="col">{{ _("Sites") }}</th></tr></thead>
   <tbody>
     {% for each in widgets %}
@@ -376,11 +376,13 @@ ui = template("""
 {# {% call widgets.frame(person, widget, "texts", words) %}…{% endcall %}: a page of one widget, with the way to its others. #}
 {% macro frame(person, widget, here, words) %}
 {% set inner = caller() %}
-{% call settings.page(person, widget.name, words, "/settings/widgets", back=("/settings/widgets", _("Widgets")), wide=true) %}
+{% set rooms = [("", _("Set-up")), ("/texts", _("Texts")), ("/looks", _("Colours and preview")), ("/keys", _("Signed data"))] %}
+{% set part = dict(rooms)["/" ~ here if here else ""] %}
+{% call settings.page(person, widget.name, words, "/settings/widgets", back=("/settings/widgets", _("Widgets")), wide=true, part=part) %}
 <link rel="stylesheet" href="{{ asset("widgets.css") }}">
 <nav class="rooms" aria-label="{{ _("Widget") }}">
   {% set path = "/settings/widgets/" ~ widget.id %}
-  {% for room, words in [("", _("Set-up")), ("/texts", _("Texts")), ("/looks", _("Colours and preview")), ("/keys", _("Signed data"))] %}
+  {% for room, words in rooms %}
   <a href="{{ path ~ room }}"{% if "/" ~ here == room or here == room %} aria-current="page"{% endif %}>{{ words }}</a>
   {% endfor %}
 </nav>

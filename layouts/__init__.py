@@ -178,6 +178,11 @@ def all_of(names: Iterable[str]) -> str:
     return str(format_list(list(names), locale=locale()))
 
 
+def named(name: str | None) -> Markup:
+    """Within a sentence: no translator of a browser makes something else of it."""
+    return Markup('<span translate="no">{}</span>').format(name or "")
+
+
 def language_name(code: str) -> str:
     """What the language being spoken calls this one, as a line of its own."""
     name: str = Locale.parse(locale()).languages.get(code, code)
@@ -227,6 +232,7 @@ def in_figures(words: dict[str, Any]) -> dict[str, Any]:
 
 env.globals["gettext"], env.globals["ngettext"] = told, counted
 env.filters["all_of"] = all_of
+env.filters["named"] = named
 env.filters["clock_time"] = clock_time
 env.filters["day"] = day
 env.filters["short_day"] = short_day

@@ -45,7 +45,8 @@ function reselect() {
   }
   const same = last && document.getElementById(last);
   select(same || tabs()[Math.min(lastPlace, tabs().length - 1)]);
-  if (focused && !focused.isConnected && document.activeElement === document.body) (selected() ?? document.getElementById("pane-none"))?.focus();
+  const lost = focused && (focused.isConnected ? document.activeElement === focused && !focused.checkVisibility() : document.activeElement === document.body);
+  if (lost && !document.querySelector("dialog[open]")) (selected() ?? document.getElementById("pane-none"))?.focus();
 }
 
 let focused = null; // what goes away with the focus in it leaves it to the tab that is then selected
@@ -256,6 +257,16 @@ function count() {
   document.title = unread ? `(${unread}) ${title}` : title;
 }
 
+// What comes in a conversation out of sight is said by its number; the messages themselves, when its tab is chosen.
+const toldUnread = new Map();
+
+function sayUnread() {
+  const more = tabs().filter((tab) => +tab.dataset.unread > (toldUnread.get(tab.id) ?? 0) && tab !== selected());
+  for (const tab of tabs()) toldUnread.set(tab.id, +tab.dataset.unread || 0);
+  const words = more.map((tab) => [tab.querySelector(".tab-name"), tab.querySelector(".badge > :last-child")].map((each) => each.textContent.trim()).join(": "));
+  if (words.length) document.getElementById("announce-unread").textContent = words.join(", ");
+}
+
 const muted = (what) => kept[`mute.${what}`] === true;
 let audio = null;
 
@@ -305,13 +316,12 @@ function ring() {
   asked = tab?.id ?? null;
   document.getElementById("announce").textContent = "";
   if (!tab) return;
-  const words = document.getElementById("announce").dataset.request;
-  document.getElementById("announce").textContent = `${words}, ${tab.querySelector(".tab-name").textContent.trim()}`;
+  document.getElementById("announce").textContent = tab.dataset.said;
   const sound = () => muted("requests") || play(sounds.request);
   sound();
   ringing = setInterval(sound, 4_000);
   if (document.hidden && globalThis.Notification?.permission === "granted") {
-    const note = new Notification(words, { tag: "balie-request" });
+    const note = new Notification(document.getElementById("announce").dataset.request, { tag: "balie-request" });
     note.onclick = () => { focus(); note.close(); };
   }
   if (!typing() && !selected()?.dataset.chat) select(tab);
@@ -376,6 +386,7 @@ function settle() {
   mark();
   tick();
   count();
+  sayUnread();
   ring();
 }
 

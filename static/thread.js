@@ -22,6 +22,7 @@ const threadSwap = {
       const old = document.getElementById(item.id);
       if (old) update(target, old, item);
       else {
+        written.set(item, item.outerHTML);
         target.insertBefore(item, successor(target, item));
         added.push(item);
       }
@@ -33,10 +34,17 @@ const threadSwap = {
 };
 htmx.registerExtension("thread", threadSwap);
 
+// As the server wrote it: what comes again unchanged is left alone, whatever the browser has made of it, such as a
+// translation; it would be announced a second time.
+const written = new WeakMap();
+
 function update(target, old, item) {
   const wasPending = !old.dataset.seq;
   const seq = item.dataset.seq;
-  if (!old.isEqualNode(item)) {
+  const html = item.outerHTML;
+  const same = written.get(old) === html;
+  written.set(old, html);
+  if (!same && !old.isEqualNode(item)) {
     const box = document.createDocumentFragment();
     box.append(item);
     threadSwap.api.morph(old, box, false);
@@ -95,6 +103,7 @@ const resized = new ResizeObserver((changes) => {
 document.addEventListener("htmx:after:swap", () => {
   for (const thread of all(".thread:not([data-live])")) {
     thread.dataset.live = "";
+    for (const item of thread.children) written.set(item, item.outerHTML);
     resized.observe(thread);
   }
 });

@@ -129,7 +129,13 @@ function look() {
 }
 
 // After every swap: does the state of the chat want something said or focused?
-document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); });
+document.addEventListener("htmx:after:swap", () => { noticed(); askedFor(); entitle(); });
+
+// The name of the desk, and before it how the chat stands.
+function entitle() {
+  const words = ["#status", "h1"].map((each) => document.querySelector(each).textContent.trim());
+  document.title = words.join(" · ");
+}
 
 // "Are you still there?" also reaches who has put the window away: as something unread, on the button of the host page.
 // So does, the other way round, what has been read in another tab.
@@ -150,15 +156,13 @@ function noticed() {
   if (now === told || !now) return;
   const before = told;
   told = now;
-  document.title = document.querySelector("h1").textContent;
-  const wasWriting = bar.contains(document.activeElement);
   if (now === "waiting" || now === "active") {
     tell("started");
     record.known = true;
     if (!framed) save();
     if (before === "forming" || before === "none") {
       dropForm();
-      focusWhereItBelongs();
+      if (busyHere()) focusWhereItBelongs();
     }
   } else if (now === "ended") {
     if (!keptOut()) {
@@ -166,11 +170,23 @@ function noticed() {
       if (!framed) forget();
     }
     document.getElementById("line-lost").hidden = true;
-    if (wasWriting || before === "active") document.getElementById("after-title")?.focus();
+    document.getElementById("end-dialog").close();
+    if (before) toTheEnd();
   } else if (now === "blocked" && framed && asked.get("act") === "resume") {
     tell("started");
     record.known = true;
   } else if (now === "none" && framed && asked.get("act") === "resume" && !before) tell("gone");
+}
+
+const busyHere = () => !framed || document.hasFocus(); // not on the host page, which then keeps the focus
+
+// Who is here goes on with what stands below; who is busy on the host page is told, and stays there.
+function toTheEnd() {
+  const title = document.getElementById("after-title");
+  if (busyHere()) return title?.focus();
+  const region = document.getElementById("announce");
+  region.textContent = title?.textContent ?? "";
+  setTimeout(() => region.replaceChildren(), 5_000);
 }
 
 // ---- unread and read -------------------------------------------------------------------------------------------------
@@ -305,7 +321,7 @@ document.getElementById("end-dialog").addEventListener("close", ({ target }) => 
   target.returnValue = "";
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) tell("minimise");
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open], :popover-open")) tell("minimise");
 });
 
 function focusWhereItBelongs() {
@@ -323,6 +339,18 @@ document.addEventListener("htmx:after:swap", () => {
   if (!part || part.matches("form:not(:has([aria-invalid]))")) return;
   answered = "";
   (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid]") ?? part).focus();
+});
+
+// ---- the focus -------------------------------------------------------------------------------------------------------
+
+// What goes away with the focus in it, such as what stands over the conversation while one waits, leaves it to what is
+// next: else the keys would lead nowhere.
+let focused = null;
+document.addEventListener("focusin", ({ target }) => { focused = target; });
+document.addEventListener("htmx:after:swap", () => {
+  if (!focused || ![focused, document.body].includes(document.activeElement) || (focused.isConnected && focused.checkVisibility())) return;
+  focused = null;
+  if (!document.querySelector("dialog[open]") && busyHere()) focusWhereItBelongs();
 });
 
 // ---- downloads: fetched with the token; hx-download saves them --------------------------------------------------------

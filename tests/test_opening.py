@@ -282,6 +282,18 @@ async def test_a_day_of_ones_own_closes_all_queues_until_it_is_taken_away(desk: 
     assert "Open" in await answer(admin, "Vergunningen", "2026-03-12", "10:00")
 
 
+async def test_a_day_off_of_one_queue_is_said_of_its_subject_alone(desk: Desk) -> None:
+    admin = await scenes.sign_in_admin(desk)
+    permits = str(await id_of("Vergunningen"))
+    await admin.post("/settings/days", DAY | {"first": "2026-03-11", "queue": permits})
+    await desk.agent("an", "Loket", ready=True)
+    jef = desk.visitor()
+    await jef.open()
+    await jef.post("/chat", {"name": "J", "subject": jef.subjects()[1], "question": "Open?", "key": "b" * 32})
+    said = jef.screen.text("#place")
+    assert "De chat over “Vergunningen” is vandaag gesloten: Personeelsdag. Kies een ander onderwerp." in said
+
+
 async def test_exceptional_hours_of_one_queue_go_before_a_closing_day_of_all(desk: Desk) -> None:
     admin = await scenes.sign_in_admin(desk)
     permits = str(await id_of("Vergunningen"))

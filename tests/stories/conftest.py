@@ -451,20 +451,21 @@ KEYS_AND_NUMBERS = re.compile(r"[\w-]{16,}|\d+")
 judged: set[str] = set()  # and found well
 
 
-def check_accessibility(page: Page, frames: Sequence[Frame] = ()) -> None:
-    """Axe on the page and in each of its frames, or in those; nothing may be found. What looks like something
-    that has been looked at is not looked at again."""
+def check_accessibility(page: Page, frames: Sequence[Frame] = (), without: str = "") -> None:
+    """Axe on the page and in each of its frames, or in those, but for what has been judged elsewhere; nothing
+    may be found. What looks like something that has been looked at is not looked at again."""
     found = []
     for frame in frames or page.frames:
-        look = KEYS_AND_NUMBERS.sub("", frame.evaluate(LOOK))
+        look = KEYS_AND_NUMBERS.sub("", frame.evaluate(LOOK)) + without
         if look in judged:
             continue
         if not frame.evaluate("'axe' in window"):
             frame.evaluate(AXE_SCRIPT)
         frame.evaluate(AT_REST)
         result = frame.evaluate(
-            "tags => axe.run(document, {runOnly: tags, iframes: false, resultTypes: ['violations']})",
-            AXE_TAGS,
+            "([out, tags]) => axe.run({exclude: [...document.querySelectorAll(out || 'html > html')]},"
+            " {runOnly: tags, iframes: false, resultTypes: ['violations']})",
+            [without, AXE_TAGS],
         )
         frame.evaluate(NO_TRACES_OF_AXE)
         if not result["violations"]:
