@@ -1,11 +1,9 @@
 /* Balie's button: <script async src="https://…/embed.js" data-widget="key" data-lang="nl"></script>
 Balie.open(), .close(), .identify(token, or a function for one)
 
-The frame gets ?lang, #act (press, resume), token, origin, page. Between exact origins it posts {balie: …}
+The frame gets ?lang, #act (press, look, resume), token, origin, page. Between exact origins it posts {balie: …}
   ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info, warn {text}
-and we hello {kept, visible, focus, jwt}, show {focus}, hide; to the info card, green {green}.
-
-localStorage["balie.key"] = {token, ended, open, kept}, for a week after it. */
+and we hello {kept, visible, focus, jwt}, show {focus}, hide; to the info card, green {green}. */
 (() => {
   const tag = document.currentScript;
   const key = tag?.dataset.widget;
@@ -135,14 +133,14 @@ iframe{width:400px;height:640px;max-height:calc(100dvh - 32px);border:0;border-r
     if (frame) show(1);
     else if (resume(1));
     else if (away) ask();
-    else if (!green) inform();
+    else if (!green && !identity) inform();
     else {
       token = crypto.getRandomValues(new Uint32Array(8)).join("-");
-      load("press", 1, 1);
+      load(green ? "press" : "look", 1, 1);
       vouched = Promise.race([
         (async () => (identity?.call ? identity() : identity))(),
-        new Promise((_, fail) => setTimeout(fail, 4e3, "identify() is late")),
-      ]).catch((text) => verbs.warn({ text }));
+        new Promise((_, fail) => setTimeout(fail, 4e3, "no answer in 4 s")),
+      ]).catch((text) => verbs.warn({ text: "identify() failed: " + text }));
     }
   }
 
