@@ -102,6 +102,10 @@ ui = template("""
 
 {% macro code(text) -%}<code translate="no">{{ text }}</code>{%- endmacro %}
 
+{% macro listing(text) %}
+<div class="guide-code"><pre translate="no" tabindex="0" role="region" aria-label="{{ _("Code") }}"><code>{{ text }}</code></pre></div>
+{% endmacro %}
+
 {# What can be copied. #}
 {% macro copied(id, text) %}
 <div class="guide-code">

@@ -159,8 +159,8 @@ ui = template("""
   {% if judged.unread %}{{ notice("info", _("Also in it, and read by nobody: %(names)s", names=judged.unread | join(", "))) }}{% endif %}
   {% if judged.header %}
   <h3>{{ _("What it says") }}</h3>
-  {{ guide.copied("code-header", judged.header) }}
-  {% if judged.said %}{{ guide.copied("code-said", judged.said) }}{% endif %}
+  {{ guide.listing(judged.header) }}
+  {% if judged.said %}{{ guide.listing(judged.said) }}{% endif %}
   {% endif %}
 </section>
 {% endmacro %}
@@ -178,8 +178,8 @@ ui = template("""
 {% set words = {
   "form": _("It is a JWT"), "key": _("Its key and algorithm"), "signature": _("Its signature"), "iss": _("for this widget"),
   "aud": _("for our address"), "exp": _("ends within ten minutes"), "iat": _("counts already"), "jti": _("its own number"),
-  "sub": _("who it is"), "name": _("Name"), "email": _("E-mail"), "vars": _("labels and values"),
+  "sub": _("who it is"), "vars": _("labels and values"),
 } %}
-{% if name in ("form", "key", "signature") %}{{ words[name] }}{% else %}{{ guide.code("nbf, iat" if name == "iat" else name) }} {{ words[name] }}{% endif %}
+{% if name not in ("form", "key", "signature") %}{{ guide.code("nbf, iat" if name == "iat" else name) }} {% endif %}{{ words.get(name, "") }}
 {%- endmacro %}
 """)  # noqa: E501

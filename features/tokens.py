@@ -34,6 +34,7 @@ ID_LENGTH, NAME_LENGTH, EMAIL_LENGTH = 200, 80, 254
 VARIABLES, LABEL_LENGTH, VALUE_LENGTH = 20, 40, 200
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
 MILLISECONDS = 1e11  # whoever counts in those is here already; seconds take until the year 5138
+WHOLE = "Is it whole? It begins with"
 READ = ("iss", "aud", "exp", "nbf", "iat", "jti", "sub", "name", "email", "vars")
 
 jws = jwt.PyJWS()
@@ -84,15 +85,17 @@ class Reading:
         )
 
     def judged(self) -> Iterator[tuple[str, BadToken | None]]:
-        """Each part, in order, and what is wrong with it. After a part that nothing can be read without, no
-        more come."""
+        """Each part, in order, and what is wrong with it. What cannot be judged without another part is left
+        out: anything without the form, the signature without its key."""
+        wrong = set()
         for name, check in CHECKS.items():
+            if "form" in wrong or (name == "signature" and "key" in wrong):
+                continue
             try:
                 check(self)
             except BadToken as bad:
+                wrong.add(name)
                 yield name, bad
-                if name == "form":
-                    return
             else:
                 yield name, None
 
@@ -118,9 +121,9 @@ def check_form(reading: Reading) -> None:
         reading.header = dict(jws.get_unverified_header(token))
         payload = jws.decode_complete(token, options={"verify_signature": False})["payload"]
     except jwt.PyJWTError as error:
-        raise BadToken("malformed", f"This JWT cannot be read ({error}): {quoted(token)}") from None
+        raise BadToken("malformed", f"This JWT cannot be read ({error}). {WHOLE} {quoted(token)}") from None
     except (ValueError, TypeError, RecursionError):
-        raise BadToken("malformed", f"This JWT cannot be read: {quoted(token)}") from None
+        raise BadToken("malformed", f"This JWT cannot be read. {WHOLE} {quoted(token)}") from None
     reading.said = claims_in(payload)
 
 
@@ -201,12 +204,11 @@ def chosen(reading: Reading) -> list[dict[str, Any]]:
 
 
 def check_signature(reading: Reading) -> None:
-    with contextlib.suppress(BadToken):
-        for key in fitting(reading):
-            with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
-                jws.decode(reading.token, key["material"], algorithms=[key["algorithm"]])
-                reading.signed_by = key["id"]
-                return
+    for key in fitting(reading):
+        with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
+            jws.decode(reading.token, key["material"], algorithms=[key["algorithm"]])
+            reading.signed_by = key["id"]
+            return
     kid = reading.header.get("kid")
     which = "a signing key of this widget" if kid is None else f"the signing key {quoted(kid)}"
     raise BadToken(

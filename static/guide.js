@@ -3,7 +3,7 @@ document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
   if (!button) return;
   const words = button.querySelector("span");
-  const before = button.before_ ??= words.textContent;
+  const before = button.dataset.words ??= words.textContent;
   const source = document.getElementById(button.dataset.copy);
   try {
     await navigator.clipboard.writeText(source.textContent);

@@ -31,7 +31,7 @@ GIVEN: dict[str, tuple[str, str, str]] = {
     "nothing in words": ("undefined", 'not a JWT: "undefined"', "three parts"),
     "a number": ("7", 'not a JWT: "7"', "three parts"),
     "words": ("Not found", 'not a JWT: "Not found"', "three parts"),
-    "rubbish in three parts": ("a.b.c", "cannot be read (", '"a.b.c"'),
+    "rubbish in three parts": ("a.b.c", "cannot be read (", "Is it whole?"),
     "too much": ("x" * 9000, "has 9000 characters", "Say less in vars"),
 }
 
