@@ -26,9 +26,9 @@ LONG_MS = 50
 # What the browser noted, in the page with the button or in the window.
 NOTED = """(type) => new Promise((done) => {
     const found = [];
-    const take = ({ duration, value, hadRecentInput }) => ({ ms: duration, moved: hadRecentInput ? 0 : value ?? 0 });
+    const moved = (each) => (each.hadRecentInput ? 0 : each.value ?? 0);
     new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type, buffered: true });
-    setTimeout(() => done(found.map(take)), 300);
+    setTimeout(() => done(found.map((each) => ({ ms: each.duration, moved: moved(each) }))), 300);
 })"""
 
 
@@ -109,10 +109,10 @@ def counted(devtools: CDPSession) -> dict[str, float]:
     """From now on: the bytes of each request, as they come over the line."""
     got: dict[str, float] = {}
     devtools.send("Network.enable")
-    devtools.on("Network.requestWillBeSent", lambda event: got.setdefault(event["requestId"], 0))
+    devtools.on("Network.requestWillBeSent", lambda event: got.update({event["requestId"]: 0}))
     devtools.on(
         "Network.loadingFinished",
-        lambda event: got.__setitem__(event["requestId"], event["encodedDataLength"]),
+        lambda event: got.update({event["requestId"]: event["encodedDataLength"]}),
     )
     return got
 
