@@ -274,9 +274,9 @@ ui = template("""
     <div id="emergency" role="status"></div>
     {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>
-    {{ visit.typing() }}
     {# Below the thread, which stays where it is when this goes. #}
     <div id="waiting"></div>
+    {{ visit.typing() }}
     <div id="idle" role="alert"></div>
     <div id="refused"></div>
     {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "line-lost", "role": "alert", "hidden": true}) }}
