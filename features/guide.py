@@ -103,13 +103,13 @@ ui = template("""
 {% macro code(text) -%}<code translate="no">{{ text }}</code>{%- endmacro %}
 
 {% macro listing(text) %}
-<div class="guide-code"><pre translate="no" tabindex="0" role="region" aria-label="{{ _("Code") }}"><code>{{ text }}</code></pre></div>
+<div class="guide-code"><pre translate="no" tabindex="0"><code>{{ text }}</code></pre></div>
 {% endmacro %}
 
 {# What can be copied. #}
 {% macro copied(id, text) %}
 <div class="guide-code">
-  <pre id="{{ id }}" translate="no" tabindex="0" role="region" aria-label="{{ _("Code") }}"><code>{{ text }}</code></pre>
+  <pre id="{{ id }}" translate="no" tabindex="0"><code>{{ text }}</code></pre>
   {{ button(_("Copy"), "secondary", "copy", attrs={"data-copy": id, "data-copied": _("Copied")}) }}
 </div>
 {% endmacro %}
