@@ -181,5 +181,5 @@ ui = template("""
   "sub": _("who it is"), "vars": _("labels and values"),
 } %}
 {% if name not in ("form", "key", "signature") %}{{ guide.code("nbf, iat" if name == "iat" else name) }} {% endif %}{{ words.get(name, "") }}
-{%- endmacro %}
+{% endmacro %}
 """)  # noqa: E501
