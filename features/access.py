@@ -100,21 +100,34 @@ async def visitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
         .where(Visitor.token_hash == hashed)
         .first()
     )
+    joined = row is None and next(iter(await db.sql(OTHER_DEVICE, hashed)), None)
+    row = row or joined or None
     if row is None:
         row = await Widget.select(Widget.id.as_alias("widget"), Widget.key).where(Widget.key == key).first()
     if row is None or row["key"] != key:
         raise NotFoundException
-    connection.scope["visitor"] = Caller(row.get("id"), row["widget"], key, hashed)  # type: ignore[typeddict-unknown-key]
+    caller = Caller(row.get("id"), row["widget"], key, hashed, bool(joined))
+    connection.scope["visitor"] = caller  # type: ignore[typeddict-unknown-key]
+
+
+# Its token opens the conversation that it was let into, and none that comes after.
+OTHER_DEVICE = (
+    "SELECT chat.visitor AS id, widget.id AS widget, widget.key AS key FROM device"
+    " JOIN chat ON chat.id = device.chat JOIN widget ON widget.id = chat.widget WHERE device.token_hash = {}"
+    " AND NOT EXISTS (SELECT 1 FROM chat AS later WHERE later.visitor = chat.visitor AND later.id > chat.id)"
+)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A visitor as a request shows it. `id` is None until it has started something."""
+    """A visitor as a request shows it. `id` is None until it has started something; `joined`: with another
+    device than the one that did."""
 
     id: int | None
     widget: int
     key: str
     token_hash: str
+    joined: bool = False
 
 
 async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

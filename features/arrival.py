@@ -25,10 +25,11 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Start, Visitor
-from features import blocks, hours, identity, messages, routing, visit, widget
+from features import blocks, devices, hours, identity, messages, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.identity import Verified
+from features.tokens import BadToken
 from features.visit import Facts
 from features.widget import SubjectFacts, WidgetFacts
 from layouts import Form, _, html, language, swap, template
@@ -37,6 +38,7 @@ EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
 NAME_LENGTH, URL_LENGTH = 80, 2000
 STARTS_MINUTES = 10
 FORGET_EVERY_S = 60
+CHECK_IT = "Check a token, or read on: {}/guide/{}"
 
 log = structlog.get_logger(__name__)
 
@@ -67,21 +69,35 @@ async def press(request: Request[Any, Any, Any], data: Form[Details]) -> Respons
     if await blocks.until(caller.id):  # whoever it says to be now
         return await shut_out(caller)
     if data.identity:
-        caller = replace(caller, id=await known(caller))
-        bad = await identity.show(found, caller.id or 0, data.identity)
+        caller, bad = await introduced(caller, found, data.identity)
     try:
         answer = await pressed(request, caller, found, data)
     except blocks.ShutOut:
         return await shut_out(caller)
     if bad:
-        told = {"identity:refused": {"code": bad.code, "text": bad.text}}
+        text = f"{bad.text} {CHECK_IT.format(settings.url, found.key)}"
+        told = {"identity:refused": {"code": bad.code, "text": text}}
         answer.headers["HX-Trigger"] = json.dumps(told)
     return answer
+
+
+async def introduced(caller: Caller, found: WidgetFacts, token: str) -> tuple[Caller, BadToken | None]:
+    """The caller as it goes on: in the chat that the same person has already, if there is one."""
+    try:
+        claims = await identity.read(found, token)
+    except BadToken as bad:
+        return caller, bad
+    if there := await devices.let_in(found, caller, claims):
+        return there, None
+    caller = replace(caller, id=await known(caller))
+    return caller, await identity.show(found, caller.id or 0, claims)
 
 
 async def pressed(
     request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, data: Details
 ) -> Response[str]:
+    if caller.joined:
+        return await as_it_is(caller)
     if not found.form:
         return await begin(request, caller, found, data)
     visitor_id = await known(caller)
@@ -100,6 +116,8 @@ async def pressed(
 async def renew(request: Request[Any, Any, Any], data: Form[Details]) -> Response[str]:
     """A place that was given up meanwhile is asked for again."""
     caller = visitor_of(request)
+    if caller.joined:
+        return await as_it_is(caller)
     found, visitor_id = await widget_of(caller), await known(caller)
     if not await routing.renew_hold(visitor_id):
         try:
@@ -131,6 +149,8 @@ async def begin(
     request: Request[Any, Any, Any], caller: Caller, found: WidgetFacts, details: Details
 ) -> Response[str]:
     """Start the chat, with the first question in it, or say what keeps it from starting."""
+    if caller.joined:
+        return await as_it_is(caller)
     subjects = await widget.subjects(found.id)
     subject = named(subjects, details.subject)
     if "subject" not in found.form:
@@ -147,6 +167,12 @@ async def begin(
     except TooMany:
         return await refused(caller, found, swap("#place", ui.no_place("many")), 429)
     return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
+
+
+async def as_it_is(caller: Caller) -> Response[str]:
+    """Another device is in a chat, or was: it begins none."""
+    facts = await visit.facts_of(caller.id)
+    return html(*await visit.screen(facts), *await panel(caller, facts))
 
 
 async def refused(caller: Caller, found: WidgetFacts, words: Markup, status_code: int) -> Response[str]:

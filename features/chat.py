@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
@@ -24,7 +24,20 @@ from sse_starlette import EventSourceResponse
 
 from db.clock import now
 from db.tables import Agent
-from features import arrival, attachments, desk, files, idle, live, messages, presence, routing, visit, widget
+from features import (
+    arrival,
+    assets,
+    attachments,
+    desk,
+    files,
+    idle,
+    live,
+    messages,
+    presence,
+    routing,
+    visit,
+    widget,
+)
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, LineMoved
@@ -47,14 +60,17 @@ class AgentTyped(live.Event, frozen=True):
 
 
 @get("/widget/{key:str}", guards=[public])
-async def window(key: FromPath[str], lang: FromQuery[str] = "") -> Response[str]:
+async def window(
+    request: Request[Any, Any, Any], key: FromPath[str], lang: FromQuery[str] = ""
+) -> Response[bytes]:
     found = await widget.widget_by_key(key)
     if found is None:
         raise NotFoundException
     with speaking(best_language(lang, found.language)):
         page = ui.page(found, desk.facts.name, files.kit())
     policy = widget.window_policy(found)
-    return html(page, headers={"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"})
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"}
+    return assets.packed(request, page.encode(), MediaType.HTML, headers)
 
 
 @get("/chat", guards=[visitor])
@@ -256,9 +272,10 @@ ui = template("""
   <div id="panel"></div>
   <div class="conversation">
     <div id="emergency" role="status"></div>
-    <div id="waiting"></div>
     {% if not widget.form %}<div class="privacy-line">{{ arrival.privacy(widget) }}</div>{% endif %}
     <div class="thread-frame" id="conversation"></div>
+    {# Below the thread, which stays where it is when this goes. #}
+    <div id="waiting"></div>
     {{ visit.typing() }}
     <div id="idle" role="alert"></div>
     <div id="refused"></div>

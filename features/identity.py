@@ -1,12 +1,4 @@
-"""Identity: who a visitor is, when the host page knows: it hands over a signed token (a JWT).
-
-    header   alg: HS256, ES256 or RS256, as the key says, and no other; kid: which key, if there are several
-    iss      the widget's key
-    aud      our own address, BALIE_URL
-    exp      at most ten minutes ahead; nbf and iat, if there, not ahead
-    jti      new for each token: it counts for the visitor who shows it first, and for nobody else
-    sub      the host's own id of this person
-    name, email, vars    what else it vouches for, if anything; vars is {label: text or number}
+"""Identity: who a visitor is, when the host page knows: it hands over a signed token (`tokens`).
 
 The window sends it with the press (`arrival`). A token that cannot be believed is explained to the page's
 developer, in English, and the chat goes on without it.
@@ -15,16 +7,12 @@ developer, in English, and the chat goes on without it.
 import asyncio
 import contextlib
 import json
-import math
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import jwt
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -34,27 +22,24 @@ from litestar.exceptions import NotFoundException
 
 import db
 from db.clock import now
-from db.settings import settings
 from db.tables import Chat, Identity, ShownToken, SigningKey
 from features import audit, live
 from features.access import Person
 from features.participations import taking_part
 from features.routing import ChatChanged
+from features.tokens import BadToken, Claims, Reading
 from features.widget import WidgetFacts
 
-LIFE_S = 600  # a token is for now
-LEEWAY_S = 30  # clocks differ
-TOKEN_LENGTH = 8192
-ID_LENGTH, NAME_LENGTH, EMAIL_LENGTH = 200, 80, 254
-VARIABLES, LABEL_LENGTH, VALUE_LENGTH = 20, 40, 200
 SECRET_BYTES, RSA_BITS = 32, 2048
 CLEAN_EVERY_S = 300
 USED_MINUTES = 60
 ALGORITHMS = ("HS256", "ES256", "RS256")
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
+USED = (
+    "Another visitor has shown this token before. Make one at each press, with a jti of its own; and let no"
+    " cache keep the answer of your server (Cache-Control: no-store)."
+)
 
 log = structlog.get_logger(__name__)
-jws = jwt.PyJWS()
 
 
 @dataclass(frozen=True)
@@ -73,21 +58,21 @@ class Verified:
         return {field for field in ("name", "email") if getattr(self, field)}
 
 
-class BadToken(Exception):
-    """Why it is not believed: a code, and a sentence for the developer of the host page."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code, self.text = code, text
-
-
 # ---- a token is shown ------------------------------------------------------------------------------------
 
 
-async def show(found: WidgetFacts, visitor: int, token: str) -> BadToken | None:
+async def read(found: WidgetFacts, token: str) -> Claims:
+    """What it says; nothing is kept. Or why it is not to be believed, as an exception."""
+    try:
+        return Reading(await keys_of(found.id), token, found.key).claims()
+    except BadToken as bad:
+        log.info("a signed token was refused", widget=found.key, code=bad.code)
+        raise
+
+
+async def show(found: WidgetFacts, visitor: int, claims: Claims) -> BadToken | None:
     """Believe it from now on, or say why not. Nothing else changes either way."""
     try:
-        claims = await verified(found, token)
         async with db.transaction():
             await bind(found.id, visitor, claims)
             await keep(found, visitor, claims)
@@ -98,31 +83,8 @@ async def show(found: WidgetFacts, visitor: int, token: str) -> BadToken | None:
     return None
 
 
-@dataclass(frozen=True)
-class Claims:
-    sub: str
-    jti: str
-    expires_at: datetime
-    name: str
-    email: str
-    variables: dict[str, str]
-    key: int  # that signed it
-
-
-async def verified(found: WidgetFacts, token: str) -> Claims:
-    keys = await SigningKey.select().where(SigningKey.widget == found.id).order_by(SigningKey.id)
-    said, key = signed_by_one_of(keys, token)
-    check_for_whom(said, found.key)
-    expires_at = check_when(said)
-    return Claims(
-        exact(said, "sub"),
-        exact(said, "jti"),
-        expires_at,
-        line(said, "name", NAME_LENGTH),
-        email_in(said),
-        variables_in(said),
-        key,
-    )
+async def keys_of(widget: int) -> list[dict[str, Any]]:
+    return await SigningKey.select().where(SigningKey.widget == widget).order_by(SigningKey.id)
 
 
 async def mark_used(key: int) -> None:
@@ -133,17 +95,25 @@ async def mark_used(key: int) -> None:
 
 
 async def bind(widget: int, visitor: int, claims: Claims) -> None:
-    await db.sql(
-        "INSERT INTO shown_token (widget, jti, visitor, expires_at) VALUES ({}, {}, {}, {})"
-        " ON CONFLICT (widget, jti) DO NOTHING",
-        *(widget, claims.jti, visitor, claims.expires_at),
-    )
-    first = ShownToken.select(ShownToken.visitor).where(ShownToken.widget == widget)
-    row = await first.where(ShownToken.jti == claims.jti).first()
+    await is_first_shown(widget, visitor, claims)
+    row = await shown(widget, claims.jti).first()
     if row is None or row["visitor"] != visitor:
-        raise BadToken(
-            "used", "Another visitor has shown this token before. Make one for each press, with its own jti."
+        raise BadToken("used", USED)
+
+
+async def is_first_shown(widget: int, visitor: int, claims: Claims) -> bool:
+    """Whether nobody has shown it before; from now on it counts for this visitor alone."""
+    return bool(
+        await db.sql(
+            "INSERT INTO shown_token (widget, jti, visitor, expires_at) VALUES ({}, {}, {}, {})"
+            " ON CONFLICT (widget, jti) DO NOTHING RETURNING id",
+            *(widget, claims.jti, visitor, claims.expires_at),
         )
+    )
+
+
+def shown(widget: int, jti: str) -> Any:
+    return ShownToken.select(ShownToken.visitor).where(ShownToken.widget == widget, ShownToken.jti == jti)
 
 
 async def keep(found: WidgetFacts, visitor: int, claims: Claims) -> None:
@@ -159,7 +129,7 @@ async def keep(found: WidgetFacts, visitor: int, claims: Claims) -> None:
     if not kept:
         raise BadToken(
             "other_person",
-            "This window already belongs to another sub. The next conversation takes the new token.",
+            "This window belongs to another person (sub) already. The next conversation takes the new token.",
         )
     await name_chat(visitor, claims)
 
@@ -171,155 +141,6 @@ async def name_chat(visitor: int, claims: Claims) -> None:
     open_one = Chat.update(changes).where(Chat.visitor == visitor).where(Chat.state != "ended")
     for row in await open_one.returning(Chat.id):
         db.after_commit(partial(live.publish, f"chat:{row['id']}", ChatChanged(row["id"])))
-
-
-# ---- is it what the host signed, for us, now? ------------------------------------------------------------
-
-
-def signed_by_one_of(keys: Sequence[dict[str, Any]], token: str) -> tuple[dict[str, Any], int]:
-    """What the token says, and the id of the key that it fits. The key decides by which
-    algorithm, never the token."""
-    header = header_of(token)
-    fitting = [key for key in chosen(keys, header.get("kid")) if key["algorithm"] == header.get("alg")]
-    if not fitting:
-        allowed = ", ".join(sorted({key["algorithm"] for key in chosen(keys, header.get("kid"))}))
-        raise BadToken(
-            "algorithm",
-            f"The token is signed with {quoted(header.get('alg'))}; its key takes {allowed} only.",
-        )
-    for key in fitting:
-        with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
-            payload = jws.decode(token, key["material"], algorithms=[key["algorithm"]])
-            return claims_in(payload), key["id"]
-    raise BadToken("signature", "The signature does not fit the signing key of this widget.")
-
-
-def header_of(token: str) -> dict[str, Any]:
-    if len(token) > TOKEN_LENGTH:
-        raise BadToken("too_long", f"The token has {len(token)} characters; at most {TOKEN_LENGTH} are read.")
-    try:
-        return dict(jws.get_unverified_header(token))
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-        raise BadToken("malformed", f"This is not a JWT: {quoted(token)}") from None
-
-
-def chosen(keys: Sequence[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
-    """The one that the token names, else all that are in use."""
-    named = [key for key in keys if kid is None or key["kid"] == kid]
-    in_use = [key for key in named if key["revoked_at"] is None]
-    if not in_use and kid is None:
-        raise BadToken("no_key", "This widget has no signing key: make one in its settings.")
-    if not in_use:
-        state = "has been revoked" if named else "is not one of this widget's"
-        raise BadToken("unknown_key", f"The signing key {quoted(kid)} (kid) {state}.")
-    return in_use
-
-
-def claims_in(payload: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(payload)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise BadToken("malformed", "The token is signed, but what it says is not a JSON object.")
-    return said
-
-
-def check_for_whom(said: dict[str, Any], key: str) -> None:
-    if said.get("iss") != key:
-        raise BadToken(
-            "issuer", f"iss is {quoted(said.get('iss'))}; it has to be the widget's key, {quoted(key)}."
-        )
-    audience = said.get("aud")
-    if settings.url not in (audience if isinstance(audience, list) else [audience]):
-        raise BadToken("audience", f"aud is {quoted(audience)}; it has to be {quoted(settings.url)}.")
-
-
-def check_when(said: dict[str, Any]) -> datetime:
-    """When it stops to count, by all clocks."""
-    moment = now().timestamp()
-    expires = seconds(said, "exp")
-    if expires is None:
-        raise BadToken("expiry", "exp is missing: the token has to end, within ten minutes.")
-    if expires < moment - LEEWAY_S:
-        raise BadToken(
-            "expired", "The token has expired. Give identify() a function that fetches a fresh one."
-        )
-    if expires > moment + LIFE_S + LEEWAY_S:
-        raise BadToken("too_far", "exp is more than ten minutes ahead.")
-    for name in ("nbf", "iat"):
-        begins = seconds(said, name)
-        if begins is not None and begins > moment + LEEWAY_S:
-            raise BadToken("not_yet", f"{name} is ahead: the token does not count yet. Is your clock right?")
-    return datetime.fromtimestamp(expires, UTC) + timedelta(seconds=LEEWAY_S)
-
-
-def seconds(said: dict[str, Any], name: str) -> float | None:
-    value = said.get(name)
-    if value is None:
-        return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-        raise BadToken("expiry", f"{name} is {quoted(value)}; it has to be a number of seconds since 1970.")
-    return float(min(max(value, -1e12), 1e12))
-
-
-# ---- what it says of the person --------------------------------------------------------------------------
-
-
-def exact(said: dict[str, Any], name: str) -> str:
-    """An id, as it is."""
-    value = said.get(name)
-    if not isinstance(value, str) or not value or len(value) > ID_LENGTH or unstorable(value):
-        raise BadToken(
-            name, f"{name} has to be a text of 1 to {ID_LENGTH} characters; it is {quoted(value)}."
-        )
-    return value
-
-
-def line(said: dict[str, Any], name: str, most: int) -> str:
-    """For people to read; refused rather than cut."""
-    value = said.get(name)
-    text = " ".join(value.split()) if isinstance(value, str) else "" if value is None else None
-    if text is None or len(text) > most or unstorable(text):
-        raise BadToken(name, f"{name} has to be a text of at most {most} characters; it is {quoted(value)}.")
-    return text
-
-
-def email_in(said: dict[str, Any]) -> str:
-    email = line(said, "email", EMAIL_LENGTH)
-    if email and not EMAIL.fullmatch(email):
-        raise BadToken("email", f"email is not an e-mail address: {quoted(email)}.")
-    return email
-
-
-def variables_in(said: dict[str, Any]) -> dict[str, str]:
-    """By label, in the host's order."""
-    given = said.get("vars", {})
-    if not isinstance(given, dict) or len(given) > VARIABLES:
-        raise BadToken("vars", f"vars has to be an object of at most {VARIABLES} labels and values.")
-    found = {}
-    for label, value in given.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        try:
-            shown = line({"label": label}, "label", LABEL_LENGTH)
-            found[shown] = line({"value": value}, "value", VALUE_LENGTH)
-        except BadToken as bad:
-            raise BadToken("vars", f"In vars, at {quoted(label)}: {bad.text}") from None
-    return {label: value for label, value in found.items() if label and value}
-
-
-def unstorable(text: str) -> bool:
-    """Control characters and halves of characters."""
-    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
-
-
-def quoted(value: Any) -> str:
-    """Of what came, enough to recognise it."""
-    plain = value is None or isinstance(value, str | int | float)
-    text = json.dumps(value) if plain else f"an {'array' if isinstance(value, list) else 'object'}"
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 # ---- keys ------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ LEFT_OUT = dict.fromkeys(DOORS, "signing in: everybody does so anew") | {
     "one_time_link": "links that work once, for hours or days: ask for new ones",
     "sign_in_failure": "wrong passwords of the last minutes",
     "presence": "pages that are open at this moment",
+    "token_check": "how many tokens an address has had explained in the last minutes",
     "start": "how many chats an address has started in the last minutes",
 }
 # Tables that no feature knows as rows.

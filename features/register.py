@@ -200,6 +200,8 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
             "link": "visitor widget queue promised_to ended_by subject",
         },
     ),
+    "device": ("talk", {"secret": "token_hash", "course": "added_at", "link": "chat"}),
+    "token_check": ("moment", {"secret": "address_hash", "course": "checked_at"}),
     "turn": ("routing", {"course": "what turned_at", "link": "queue"}),
     "presence": ("moment", {"course": "key alive_until_at", "link": "agent chat"}),
     "start": ("moment", {"secret": "address_hash", "course": "started_at", "link": "chat"}),

@@ -171,8 +171,9 @@ def snippets(found: WidgetFacts, keys: Sequence[Listed]) -> dict[str, str]:
     return {}
 
 
-env.globals["snippet_languages"] = signing_snippets.LANGUAGES
-env.globals["identify_call"] = "Balie.identify(() => fetch('/balie-token').then((answer) => answer.text()))"
+env.globals["identify_call"] = (
+    "Balie.identify(() => fetch('/balie-token').then((answer) => (answer.ok ? answer.text() : '')))"
+)
 routes: list[Any] = [show, create, ask_revocation, revoke]
 
 ui = template("""
@@ -189,6 +190,7 @@ ui = template("""
 </section>
 {{ form(widget, data, {}) }}
 {{ snippets(texts) }}
+<p><a href="/guide/{{ widget.key }}?lang={{ language() }}" target="_blank" rel="noopener">{{ _("Guide for developers") }}</a> · <a href="/guide/{{ widget.key }}/token?lang={{ language() }}" target="_blank" rel="noopener">{{ _("Check a token") }}</a></p>
 {% endcall %}
 {% endmacro %}
 

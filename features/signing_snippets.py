@@ -1,7 +1,7 @@
 """Signing snippets: how a site signs who its visitor is, in five languages, for one key of one widget.
 
-Each needs nothing but what its language brings; only PHP needs a package for ES256. The key itself stands in
-the environment of the site's server, never in a page.
+Each needs nothing but what its language brings; only Python needs a package, for ES256 and RS256. The key
+itself stands in the environment of the site's server, never in a page.
 """
 
 from dataclasses import dataclass
@@ -54,26 +54,14 @@ function balieToken(string $id, string $name, string $email, array $vars = []): 
     return $text . '.' . base64url($signature);
 }
 """
-PHP_ES256 = """
-<?php
-// composer require firebase/php-jwt
-// The private key, as PEM, is in BALIE_KEY; its public key is the one given to Balie.
-use Firebase\\JWT\\JWT;
-
-function balieToken(string $id, string $name, string $email, array $vars = []): string {
-    $claims = [
-        'iss' => '«WIDGET»',
-        'aud' => '«URL»',
-        'exp' => time() + 300,
-        'jti' => bin2hex(random_bytes(16)),
-        'sub' => $id,
-        'name' => $name,
-        'email' => $email,
-        'vars' => (object) $vars,
-    ];
-    return JWT::encode($claims, getenv('BALIE_KEY'), '«ALGORITHM»', '«KID»');
-}
-"""
+PHP_ES256 = """openssl_sign($text, $der, getenv('BALIE_KEY'), OPENSSL_ALGO_SHA256);
+    // OpenSSL writes two numbers as DER; a JWT has them in 32 bytes each.
+    $first = substr($der, 4, ord($der[3]));
+    $second = substr($der, 6 + ord($der[3]));
+    $signature = '';
+    foreach ([$first, $second] as $number) {
+        $signature .= str_pad(ltrim($number, "\\0"), 32, "\\0", STR_PAD_LEFT);
+    }"""
 
 JAVA = """
 // %NOTE%
@@ -248,7 +236,7 @@ TEXTS: dict[tuple[str, str], str] = {
     ("php", "HS256"): made(
         PHP, "HS256", "$signature = hash_hmac('sha256', $text, getenv('BALIE_KEY'), true);"
     ),
-    ("php", "ES256"): PHP_ES256,
+    ("php", "ES256"): made(PHP, "ES256", PHP_ES256),
     ("php", "RS256"): made(
         PHP, "RS256", "openssl_sign($text, $signature, getenv('BALIE_KEY'), OPENSSL_ALGO_SHA256);"
     ),

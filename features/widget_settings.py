@@ -423,6 +423,10 @@ ui = template("""
     <p class="legend" id="direct-words">{{ _("Or link to the chat on a page of its own") }}</p>
     {{ copied("direct", url ~ "/widget/" ~ widget.key) }}
   </div>
+  <div class="field">
+    <p class="legend">{{ _("For whoever builds your site: the guide, which needs no account") }}</p>
+    {{ copied("guide", url ~ "/guide/" ~ widget.key) }}
+  </div>
 </section>
 {% endmacro %}
 

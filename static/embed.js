@@ -19,7 +19,7 @@ One element, the last child of <html>, with an open shadow root; the global Bali
 start of a chat until a week after it: {token, ended, open, kept}. No request but the status, which brings words and
 style, until somebody presses; no element before it has come.
 
-The frame gets ?lang, #act (press: just now; resume: look, and start nothing), token, origin, page. Between exact origins
+The frame gets ?lang, #act (press: just now; look: just now, but nobody is free; resume: start nothing), token, origin, page. Between exact origins
 it posts {balie: …}
   ready, started, ended, gone, unread {count}, keep {name, value}, minimise, closed, forget, again, info, warn {text}
 and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info card, green {green}. */
@@ -166,14 +166,14 @@ and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info
     if (frame) show(1);
     else if (resume(1));
     else if (away || !texts) ask();
-    else if (!green) inform();
+    else if (!green && !identity) inform();
     else {
       token = crypto.getRandomValues(new Uint32Array(8)).join("-");
-      load("press", 1, 1);
+      load(green ? "press" : "look", 1, 1);
       vouched = Promise.race([
         (async () => (identity?.call ? identity() : identity))(),
-        new Promise((_, fail) => setTimeout(fail, 4e3, "identify() is late")),
-      ]).catch((text) => verbs.warn({ text }));
+        new Promise((_, fail) => setTimeout(fail, 4e3, "no answer in 4 s")),
+      ]).catch((text) => verbs.warn({ text: "identify() failed: " + text }));
     }
   }
 

@@ -63,13 +63,15 @@ function tell(name, more = {}) {
 const outbox = new Outbox({ keep });
 
 async function begin() {
-  const press = framed && asked.get("act") === "press";
+  const look = framed && asked.get("act") === "look"; // nobody is free, but a verified visitor may have a chat
+  const press = look || (framed && asked.get("act") === "press");
   const status = await post(press ? "/chat/hold" : "/chat", { ...facts, page: page(), ...(identity && { identity }) }, press ? "POST" : "GET");
   if (!status || status >= 500) {
     lineChanged(true);
     return setTimeout(begin, 2_500);
   }
   if (line.down) lineChanged(false);
+  if (look && state() === "none") return acts.info();
   restore();
   noticed();
   countUnread();
@@ -367,7 +369,7 @@ document.addEventListener("htmx:error", downloadLost(true));
 addEventListener("message", ({ source, origin, data }) => {
   if (!framed || source !== parent || origin !== host || !data?.balie) return;
   if (data.balie === "hello") Object.assign(record.kept, data.kept);
-  if (data.balie === "hello" && asked.get("act") === "press") [identity, facts] = [data.jwt || "", plain(data.facts)];
+  if (data.balie === "hello" && asked.get("act") !== "resume") [identity, facts] = [data.jwt || "", plain(data.facts)];
   if (data.balie === "hello") begin();
   inSight = data.balie === "hide" ? false : data.balie === "hello" ? Boolean(data.visible) : data.balie === "show" || inSight;
   if (data.focus) focusWhereItBelongs();

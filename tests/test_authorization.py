@@ -34,6 +34,9 @@ GET    /widget/{key:str}                           200     200      200   200   
 GET    /widget/{key:str}/info                      200     200      200   200   200        200   200
 GET    /widget/{key:str}/theme.css                 200     200      200   200   200        200   200
 GET    /widget/{key:str}/status                    200     200      200   200   200        200   200
+GET    /guide/{key:str}                            200     200      200   200   200        200   200
+GET    /guide/{key:str}/token                      200     200      200   200   200        200   200
+POST   /guide/{key:str}/token                      422     422      422   422   422        422   422
 GET    /first-admin/{token:str}                    404     404      404   404   404        404   404
 POST   /first-admin/{token:str}                    404     404      404   404   404        404   404
 POST   /session                                    422     422      422   422   422        422   422

@@ -251,7 +251,7 @@ async def test_every_table_moves_or_it_is_said_why_not() -> None:
 
 def test_what_lets_somebody_in_stays_behind_but_for_a_visitors_own_conversation() -> None:
     keys = {rows.name_of(table) for table in TABLES if "token_hash" in rows.described(table)}
-    assert keys - moving.LEFT_OUT.keys() == {"visitor"}
+    assert keys - moving.LEFT_OUT.keys() == {"visitor", "device"}
     moments = {name for name, (purpose, _kinds) in register.SAID.items() if purpose in ("door", "moment")}
     assert moments - moving.LEFT_OUT.keys() == {"shown_token"}, "it would be believed from somebody else"
 

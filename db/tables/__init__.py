@@ -7,6 +7,7 @@ from piccolo.table import Table
 
 from db.tables.chats import (
     Chat,
+    Device,
     Identity,
     Invite,
     Message,
@@ -19,6 +20,7 @@ from db.tables.chats import (
     Start,
     Step,
     Subject,
+    TokenCheck,
     Visitor,
     Widget,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "Block",
     "Chat",
     "Desk",
+    "Device",
     "Emergency",
     "Erasure",
     "GroupRole",
@@ -107,6 +110,7 @@ __all__ = [
     "Start",
     "Step",
     "Subject",
+    "TokenCheck",
     "Turn",
     "Visitor",
     "Widget",
@@ -140,6 +144,8 @@ TABLES: tuple[type[Table], ...] = (
     Identity,
     ShownToken,
     Chat,
+    Device,
+    TokenCheck,
     Presence,
     Start,
     Message,

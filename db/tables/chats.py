@@ -132,6 +132,23 @@ class Chat(Table, tablename="chat"):
     )  # "are you still there?", not answered yet
 
 
+class Device(Table, tablename="device"):
+    """Another device of a verified visitor, which has found the running chat: its own token for that one."""
+
+    id: Serial
+    chat = ForeignKey(references=Chat, null=False, on_delete=CASCADE)
+    token_hash = Text(unique=True, secret=True)
+    added_at = Timestamptz(default=now)
+
+
+class TokenCheck(Table, tablename="token_check"):
+    """Somebody has had a token explained: how many may be, of one address, has an end."""
+
+    id: Serial
+    address_hash = Text(secret=True)
+    checked_at = Timestamptz(default=now)
+
+
 class Presence(Table, tablename="presence"):
     """One open stream of a console (agent) or of a chat window (chat)."""
 

@@ -85,9 +85,10 @@ TRACES += (
     "private_thread",
     "invite",
     "start",
+    "device",
     "chat",
 )
-TRACES += ("shown_token", "identity")
+TRACES += ("shown_token", "identity", "token_check")
 TRACES += ("visitor", "readiness", "session", "sign_in_failure", "special_day", "opening_hours")
 
 story_failed = pytest.StashKey[bool]()
