@@ -24,8 +24,8 @@ from msgspec import Struct
 import db
 from db.clock import now
 from db.settings import settings
-from db.tables import Start, Visitor
-from features import blocks, hours, identity, messages, routing, visit, widget
+from db.tables import Message, Start, Visitor
+from features import blocks, hours, identity, messages, numbers, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.identity import Verified
@@ -53,6 +53,7 @@ class Details(Struct):
     subject: str = ""
     question: str = ""
     key: str = ""  # of the first message
+    sure: str = ""  # kinds of numbers that the visitor was warned of, and sends anyway
     page: str = ""
     identity: str = ""  # with the press: the host page's signed token
 
@@ -134,6 +135,9 @@ async def begin(
     if errors := problems_with(details, asked(found, person), subject):
         again = ui.form(found, asked(found, person), options(subjects), details, person, errors)
         return html(swap("#form", again), status_code=422)
+    if kinds := await to_warn_of(caller, found, details):
+        again = ui.form(found, asked(found, person), options(subjects), details, person, {}, kinds)
+        return html(swap("#form", again), status_code=422)
     visitor_id = await known(caller)
     address = keyed("address", address_of(request))
     try:
@@ -142,6 +146,15 @@ async def begin(
     except TooMany:
         return await refused(caller, found, swap("#place", ui.no_place("many")), 429)
     return html(swap("#panel", ui.empty_panel()), *await visit.screen(await visit.facts_of(visitor_id)))
+
+
+async def to_warn_of(caller: Caller, found: WidgetFacts, details: Details) -> tuple[str, ...]:
+    """Of a question that is not there yet."""
+    if "question" not in found.form:
+        return ()
+    kinds = numbers.to_warn_of(messages.cleaned(details.question), details.sure)
+    sent = Message.exists().where(Message.chat.visitor == caller.id).where(Message.key == details.key)
+    return () if kinds and caller.id and await sent else kinds
 
 
 async def refused(caller: Caller, found: WidgetFacts, words: Markup, status_code: int) -> Response[str]:
@@ -331,6 +344,7 @@ tasks = [forgetter]
 
 ui = template("""
 {% from "components.html" import button, field, icon, notice, select_field, textarea_field %}
+{% import "numbers" as numbers %}
 {% import "widget" as widget_ %}
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
@@ -360,7 +374,8 @@ ui = template("""
 {% endif %}
 {% endmacro %}
 
-{% macro form(widget, asked, subjects, details, person, errors={}) %}
+{# `kinds`: of numbers in the question that were warned of. #}
+{% macro form(widget, asked, subjects, details, person, errors={}, kinds=()) %}
 <form id="form" class="window-form stack" method="dialog" novalidate>
   {% if person and person.given %}{{ known_as(person) }}{% endif %}
   {% if "name" in asked %}
@@ -379,6 +394,7 @@ ui = template("""
   {{ held() }}
   {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
+  <div role="alert">{% if kinds %}{{ numbers.warning(kinds, "form") }}{% endif %}</div>
 </form>
 {% endmacro %}
 

@@ -24,7 +24,20 @@ from sse_starlette import EventSourceResponse
 
 from db.clock import now
 from db.tables import Agent
-from features import arrival, attachments, desk, files, idle, live, messages, presence, routing, visit, widget
+from features import (
+    arrival,
+    attachments,
+    desk,
+    files,
+    idle,
+    live,
+    messages,
+    numbers,
+    presence,
+    routing,
+    visit,
+    widget,
+)
 from features.access import Caller, public, visitor, visitor_of
 from features.messages import MessageChanged, MessagePosted
 from features.routing import ChatChanged, LineMoved
@@ -71,12 +84,16 @@ class Said(Struct):
     key: str = ""
     body: str = ""
     files: str = ""  # the numbers of those that were added
+    sure: str = ""  # kinds of numbers that the visitor was warned of, and sends anyway
 
 
 @post("/chat/messages", guards=[visitor], status_code=200)
 async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str]:
     caller = visitor_of(request)
     chat = await visit.started(caller)
+    kinds = numbers.to_warn_of(messages.cleaned(data.body), data.sure)
+    if kinds and not await messages.is_there(chat["id"], data.key):
+        return html(messages.warning(data.key, kinds), status_code=422)
     try:
         seq = await attachments.send(
             chat["id"], data.key, data.body, data.files, author="visitor", name=chat["visitor_name"]

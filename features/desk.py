@@ -17,6 +17,7 @@ class Facts:
     guided: bool = False  # the first steps are still in the menu
     block_days: int = 7
     emergency_numbers: str = ""  # besides 112
+    numbers: tuple[str, ...] = ("bsn", "rrn", "iban", "card")  # kinds to be careful with
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -34,6 +35,7 @@ async def load() -> Facts:
             row["guided"],
             row["block_days"],
             row["emergency_numbers"],
+            tuple(row["numbers"].split()),
         )
     layouts.zone, layouts.own_language = facts.time_zone, facts.language
     return facts

@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
-from features import live, queues, routing
+from features import live, numbers, queues, routing
 from features.links import linked
 from layouts import _, swap, template
 
@@ -33,6 +33,7 @@ UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
+OWN_WORDS = ("text", "files")  # what somebody typed
 
 log = structlog.get_logger(__name__)
 
@@ -69,12 +70,13 @@ class Line:
     author: str
     agent: int | None
     name: str
-    body: Markup
+    body: Markup  # with its numbers hidden
     at: datetime
     data: dict[str, Any]
     withdrawn_at: datetime | None
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
+    own: Markup | None = None  # with its numbers, for its author; None: there are none
 
     def withdrawable_by(self, agent: int) -> bool:
         """Its author's own, and not too late. What was chosen from stays: the choice is about it."""
@@ -89,6 +91,18 @@ class Line:
 
 
 # ---- other features' messages ----------------------------------------------------------------------------
+
+
+def drawn_for(line: Line, side: str, reveals: bool) -> Line:
+    """With the body that this side may see. `reveals`: it may ask for the hidden numbers there."""
+    if line.own is None:
+        return line
+    if side == "visitor":
+        return replace(line, body=line.own)
+    return replace(line, body=ui.guarded(line.chat, line.seq, line.body).strip()) if reveals else line
+
+
+layouts.env.globals["drawn_for"] = drawn_for
 
 Show = Callable[[Line, str], Markup]
 kinds: dict[str, Show] = {}
@@ -188,6 +202,7 @@ async def write(
             body=body,
             data=json.dumps(data or {}),
             sent_at=now(),
+            numbers=numbers.noted(body) if author == "visitor" and kind in OWN_WORDS else "[]",
         )
     )
     return seq, True
@@ -285,6 +300,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
             Message.data,
             Message.sent_at,
             Message.withdrawn_at,
+            Message.numbers,
         )
         .where(Message.chat == chat)
         .where(
@@ -299,6 +315,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
 def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
     before: dict[str, Any] | None = None
     for row in rows:
+        spans = hidden_in(row)
         yield Line(
             chat=row["chat"],
             key=row["key"],
@@ -307,14 +324,31 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             author=row["author"],
             agent=row["agent"],
             name=row["name"],
-            body=linked(row["body"]),
+            body=hiding(row["body"], spans) if spans else linked(row["body"]),
             at=row["sent_at"],
             data=json.loads(row["data"]),
             withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
+            own=linked(row["body"]) if spans else None,
         )
         before = row
+
+
+def hidden_in(row: dict[str, Any]) -> tuple[numbers.Span, ...]:
+    """Of what a visitor wrote; what an agent writes stays as it is."""
+    if row["author"] != "visitor" or row["kind"] not in OWN_WORDS:
+        return ()
+    return numbers.spans_of(row["numbers"], row["body"])
+
+
+def hiding(body: str, spans: Iterable[numbers.Span]) -> Markup:
+    pieces, at = [], 0
+    for start, end, kind in spans:
+        mask = numbers.ui.mask(numbers.masked(body[start:end], kind), kind)
+        pieces += [linked(body[at:start]), mask.strip()]
+        at = end
+    return Markup("").join([*pieces, linked(body[at:])])
 
 
 def follows(row: dict[str, Any], before: dict[str, Any]) -> bool:
@@ -331,22 +365,27 @@ def position(text: str) -> int:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
-async def told(chat: int) -> list[Told]:
-    """The whole public thread, for a transcript; without what was withdrawn."""
+async def told(chat: int, side: str) -> list[Told]:
+    """The whole public thread, for a transcript; without what was withdrawn, and for the agents without the
+    visitor's numbers."""
     columns = Message.kind, Message.author, Message.name, Message.body, Message.data, Message.sent_at
-    query = Message.select(*columns, Message.withdrawn_at).where(Message.chat == chat)
+    query = Message.select(*columns, Message.withdrawn_at, Message.numbers).where(Message.chat == chat)
     return [
         Told(
             row["kind"],
             row["author"],
             row["name"],
-            "" if row["withdrawn_at"] else row["body"],
+            "" if row["withdrawn_at"] else row["body"] if side == "visitor" else without_numbers(row),
             {} if row["withdrawn_at"] else json.loads(row["data"]),
             row["sent_at"],
             row["withdrawn_at"],
         )
         for row in await query.order_by(Message.seq)
     ]
+
+
+def without_numbers(row: dict[str, Any]) -> str:
+    return numbers.hidden(row["body"], hidden_in(row))
 
 
 def in_words(told: Told, side: str = "visitor") -> str:
@@ -360,10 +399,20 @@ def in_words(told: Told, side: str = "visitor") -> str:
     return " ".join(ui.happened(told, side).unescape().split())
 
 
+async def is_there(chat: int, key: str) -> bool:
+    """It was taken before: a retry gets its first answer, and no question."""
+    return await Message.exists().where(Message.chat == chat).where(Message.key == key)
+
+
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     """Said at the text bar it came from; the text itself goes back into it."""
     region = f"refused-{chat}" if chat else "refused"
     return swap(f"#{region}", ui.refused(region, key, words), "outerHTML")
+
+
+def warning(key: str, kinds: Sequence[str]) -> Markup:
+    """The same, and it can be sent after all."""
+    return swap("#refused", ui.warned(key, kinds), "outerHTML")
 
 
 # ---- a crash between a commit and its telling must not be felt -------------------------------------------
@@ -405,13 +454,15 @@ tasks = [recheck_heads]
 
 ui = template("""
 {% from "components.html" import icon, notice %}
+{% import "numbers" as numbers %}
 
-{# `me`: the agent who looks, and may withdraw what it has just said. #}
-{% macro thread(lines, side, me=0) %}
-{% for line in lines %}{{ message(line, side, me) }}{% endfor %}
+{# `me`: the agent who looks, and may withdraw what it has just said. `reveals`: who looks may have hidden numbers shown. #}
+{% macro thread(lines, side, me=0, reveals=false) %}
+{% for line in lines %}{{ message(line, side, me, reveals) }}{% endfor %}
 {% endmacro %}
 
-{% macro message(line, side, me=0) %}
+{% macro message(line, side, me=0, reveals=false) %}
+{% set line = drawn_for(line, side, reveals) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
     class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}">
   {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
@@ -489,5 +540,14 @@ ui = template("""
 {# Said where the message stands: why it was not taken. The text goes back to the bar. #}
 {% macro refused(id, key, words) %}
 <div id="{{ id }}" data-key="{{ key }}" role="alert">{{ notice("error", words) }}</div>
+{% endmacro %}
+
+{% macro warned(key, kinds) %}
+<div id="refused" data-key="{{ key }}" role="alert">{{ numbers.warning(kinds, "textbar") }}</div>
+{% endmacro %}
+
+{# A body with hidden numbers, and what shows them; `shown`: there they are. #}
+{% macro guarded(chat, seq, body, shown=false) %}
+<span class="guarded">{{ body }} <button type="button" class="link" name="shown" value="{{ "" if shown else "yes" }}" hx-post="/chats/{{ chat }}/messages/{{ seq }}/numbers" hx-target="closest .guarded" hx-swap="outerMorph">{{ _("Hide") if shown else _("Show") }}</button></span>
 {% endmacro %}
 """)  # noqa: E501

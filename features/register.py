@@ -121,7 +121,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "desk": (
         "setup",
         {
-            "setting": "name time_zone language version guided block_days emergency_numbers",
+            "setting": "name time_zone language version guided block_days emergency_numbers numbers",
             "secret": "secret",
             "course": "alive_at",
         },
@@ -207,7 +207,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         {
             "words": "body data",
             "person": "name author",
-            "course": "seq key kind sent_at withdrawn_at",
+            "course": "seq key kind sent_at withdrawn_at numbers",
             "link": "chat agent",
         },
     ),

@@ -90,14 +90,15 @@ async def conversation_so_far(chat: int) -> Markup:
 
 
 async def first_question(chat: int) -> str:
+    """Without the numbers in it: they are for whoever accepts."""
     row = await (
-        Message.select(Message.body)
+        Message.select(Message.body, Message.author, Message.kind, Message.numbers)
         .where(Message.chat == chat)
         .where(Message.author == "visitor")
         .order_by(Message.seq)
         .first()
     )
-    return row["body"] if row else ""
+    return messages.without_numbers(row) if row else ""
 
 
 @post("/reservations/{reservation:int}/acceptance", guards=[may("chat")], status_code=200)

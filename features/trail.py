@@ -49,6 +49,7 @@ DONE: dict[str, Callable[[], str]] = {
     "lifted": lambda: _("lifted the block of"),
     "raised": lambda: _("raised an emergency in"),
     "took_back": lambda: _("took back the emergency in"),
+    "revealed": lambda: _("had a hidden number shown in"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),
@@ -98,6 +99,8 @@ FIELDS: dict[str, Callable[[], str]] = {
     "position": lambda: _("Place"),
     "shortcut": lambda: _("Shortcut"),
     "options": lambda: _("Options"),
+    "message": lambda: _("Message"),
+    "numbers": lambda: _("Numbers"),
 }
 
 

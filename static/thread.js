@@ -180,7 +180,7 @@ class Outbox {
     this.working = true;
     for (let item; (item = this.waiting[0]); ) {
       const patience = setTimeout(() => this.mark(item, true), 5_000);
-      const status = await post(item.url, { key: item.key, body: item.body, ...(item.files && { files: item.files }) });
+      const status = await post(item.url, { key: item.key, body: item.body, ...(item.files && { files: item.files }), ...(item.sure && { sure: item.sure }) });
       clearTimeout(patience);
       if (status && status < 500 && ![401, 403, 408, 429].includes(status)) this.done(item, status);
       else {
@@ -228,7 +228,7 @@ async function post(url, values = {}, method = "POST") {
 
 // ---- the text bar ----------------------------------------------------------------------------------------------------
 
-// send(form, text, added), typed(form), keep(form, text): what a bar does with what is written in it.
+// send(form, text, added, sure), typed(form), keep(form, text): what a bar does with what is written in it.
 function textBars({ send, typed, keep }) {
   const barOf = (target) => target.closest?.("form.textbar");
   document.addEventListener("keydown", (event) => {
@@ -250,7 +250,7 @@ function textBars({ send, typed, keep }) {
     form.typedAt = 0;
     changed(form);
     keep(form, "");
-    send(form, text, takeFiles(form));
+    send(form, text, takeFiles(form), event.submitter?.value);
     area.focus();
   }, true);
   document.addEventListener("input", (event) => {

@@ -24,6 +24,7 @@ class Desk(Table, tablename="desk"):
     guided = Boolean(default=True)  # the first steps are still in the menu
     block_days = Integer(default=7)  # for how long whoever behaved badly is kept out
     emergency_numbers = Text(default="")  # besides 112, a line each: the number, then whose it is
+    numbers = Text(default="bsn rrn iban card")  # kinds that visitors are warned of and agents see hidden
 
 
 class Role(Table, tablename="role"):
