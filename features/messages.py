@@ -22,7 +22,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
-from features import live, numbers, queues, routing
+from features import live, masks, numbers, queues, routing
 from features.links import linked
 from layouts import _, swap, template
 
@@ -33,7 +33,6 @@ UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
-OWN_WORDS = ("text", "files")  # what somebody typed
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +76,7 @@ class Line:
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
     own: Markup | None = None  # with its numbers, for its author; None: there are none
+    kinds: tuple[str, ...] = ()  # of them
 
     def withdrawable_by(self, agent: int) -> bool:
         """Its author's own, and not too late. What was chosen from stays: the choice is about it."""
@@ -99,7 +99,7 @@ def drawn_for(line: Line, side: str, reveals: bool) -> Line:
         return line
     if side == "visitor":
         return replace(line, body=line.own)
-    return replace(line, body=ui.guarded(line.chat, line.seq, line.body).strip()) if reveals else line
+    return replace(line, body=masks.guarded(line.chat, line.seq, line.body, line.kinds)) if reveals else line
 
 
 layouts.env.globals["drawn_for"] = drawn_for
@@ -202,7 +202,7 @@ async def write(
             body=body,
             data=json.dumps(data or {}),
             sent_at=now(),
-            numbers=numbers.noted(body) if author == "visitor" and kind in OWN_WORDS else "[]",
+            numbers=numbers.noted(body) if author == "visitor" and kind in masks.WORDS else "[]",
         )
     )
     return seq, True
@@ -315,7 +315,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
 def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
     before: dict[str, Any] | None = None
     for row in rows:
-        spans = hidden_in(row)
+        spans = masks.spans_in(row)
         yield Line(
             chat=row["chat"],
             key=row["key"],
@@ -324,31 +324,16 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             author=row["author"],
             agent=row["agent"],
             name=row["name"],
-            body=hiding(row["body"], spans) if spans else linked(row["body"]),
+            body=masks.hiding(row["body"], spans) if spans else linked(row["body"]),
             at=row["sent_at"],
             data=json.loads(row["data"]),
             withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
             own=linked(row["body"]) if spans else None,
+            kinds=numbers.kinds_in(spans),
         )
         before = row
-
-
-def hidden_in(row: dict[str, Any]) -> tuple[numbers.Span, ...]:
-    """Of what a visitor wrote; what an agent writes stays as it is."""
-    if row["author"] != "visitor" or row["kind"] not in OWN_WORDS:
-        return ()
-    return numbers.spans_of(row["numbers"], row["body"])
-
-
-def hiding(body: str, spans: Iterable[numbers.Span]) -> Markup:
-    pieces, at = [], 0
-    for start, end, kind in spans:
-        mask = numbers.ui.mask(numbers.masked(body[start:end], kind), kind)
-        pieces += [linked(body[at:start]), mask.strip()]
-        at = end
-    return Markup("").join([*pieces, linked(body[at:])])
 
 
 def follows(row: dict[str, Any], before: dict[str, Any]) -> bool:
@@ -375,17 +360,13 @@ async def told(chat: int, side: str) -> list[Told]:
             row["kind"],
             row["author"],
             row["name"],
-            "" if row["withdrawn_at"] else row["body"] if side == "visitor" else without_numbers(row),
+            "" if row["withdrawn_at"] else row["body"] if side == "visitor" else masks.told(row),
             {} if row["withdrawn_at"] else json.loads(row["data"]),
             row["sent_at"],
             row["withdrawn_at"],
         )
         for row in await query.order_by(Message.seq)
     ]
-
-
-def without_numbers(row: dict[str, Any]) -> str:
-    return numbers.hidden(row["body"], hidden_in(row))
 
 
 def in_words(told: Told, side: str = "visitor") -> str:
@@ -546,8 +527,4 @@ ui = template("""
 <div id="refused" data-key="{{ key }}" role="alert">{{ numbers.warning(kinds, "textbar") }}</div>
 {% endmacro %}
 
-{# A body with hidden numbers, and what shows them; `shown`: there they are. #}
-{% macro guarded(chat, seq, body, shown=false) %}
-<span class="guarded">{{ body }} <button type="button" class="link" name="shown" value="{{ "" if shown else "yes" }}" hx-post="/chats/{{ chat }}/messages/{{ seq }}/numbers" hx-target="closest .guarded" hx-swap="outerMorph">{{ _("Hide") if shown else _("Show") }}</button></span>
-{% endmacro %}
 """)  # noqa: E501

@@ -360,12 +360,16 @@ def to_warn_of(text: str, sure: str) -> tuple[str, ...]:
     return () if set(kinds) <= set(sure.split()) else kinds
 
 
-def several(kinds: Sequence[str]) -> str:
-    return str(all_of([ONE[kind]() for kind in kinds]))
+def several(kinds: Iterable[str]) -> str:
+    return all_of([ONE[kind]() for kind in kinds])
+
+
+def called(kinds: Iterable[str]) -> str:
+    return all_of([NAMES[kind]() for kind in kinds])
 
 
 env.globals["number_kinds"] = NAMES
-env.globals["numbers_named"] = several
+env.globals["numbers_named"], env.globals["numbers_called"] = several, called
 env.globals["number_hidden_words"] = hidden_words
 routes: list[object] = []
 
@@ -379,9 +383,5 @@ ui = template("""
 {{ button(_("Adapt"), "secondary", attrs={"data-act": "adapt"}) }}
 {{ button(_("Send anyway"), "quiet", type="submit", attrs={"form": form, "name": "sure", "value": kinds | join(" ")}) }}
 {% endcall %}
-{% endmacro %}
-
-{% macro mask(seen, kind) %}
-<span class="hidden-number" translate="no"><span aria-hidden="true">{{ seen }}</span><span class="visually-hidden">{{ number_hidden_words(kind) }}</span></span>
 {% endmacro %}
 """)  # noqa: E501

@@ -13,7 +13,7 @@ from typing import Any
 
 import db
 import layouts
-from features import files, identity, messages, numbers
+from features import files, identity, masks, messages, numbers
 from features.identity import Verified
 from features.links import linked
 from features.messages import Line, Told
@@ -187,7 +187,7 @@ def public(rows: list[Row]) -> Iterable[Item]:
     for line, row in zip(messages.lines(rows), rows, strict=True):
         latest = max(latest or row["sent_at"], row["sent_at"])
         alone = replace(line, grouped=False, new_day=False)
-        body = messages.without_numbers(row)
+        body = masks.told(row)
         told = Told(row["kind"], row["author"], row["name"], body, line.data, row["sent_at"], None)
         words = messages.in_words(told, "agent")
         sent = tuple(line.data.get("files", ())) if line.kind == "files" else ()

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 import db
 from db.tables import Message
-from features import audit, identity, messages, numbers
+from features import audit, identity, masks, messages, numbers
 from features.access import agent_of, may
 from features.links import linked
 from layouts import Form, html
@@ -36,15 +36,16 @@ async def reveal(
     await identity.is_readers_own(person, chat)
     columns = Message.author, Message.kind, Message.body, Message.numbers
     row = await Message.select(*columns).where(Message.chat == chat).where(Message.seq == seq).first()
-    spans = messages.hidden_in(row) if row else ()
+    spans = masks.spans_in(row) if row else ()
     if row is None or not spans:
         raise NotFoundException
+    kinds = numbers.kinds_in(spans)
     if not data.shown:
-        return html(messages.ui.guarded(chat, seq, messages.hiding(row["body"], spans)))
+        return html(masks.guarded(chat, seq, masks.hiding(row["body"], spans), kinds))
     async with db.transaction():
-        fields = {"message": (None, seq), "numbers": (None, " ".join(numbers.kinds_in(spans)))}
+        fields = {"message": (None, seq), "numbers": (None, " ".join(kinds))}
         await audit.note(person.id, "revealed", f"chat:{chat}", fields)
-    return html(messages.ui.guarded(chat, seq, linked(row["body"]), shown=True))
+    return html(masks.guarded(chat, seq, linked(row["body"]), kinds, shown=True))
 
 
 routes = [reveal]

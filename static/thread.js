@@ -244,13 +244,16 @@ function textBars({ send, typed, keep }) {
     event.stopPropagation();
     const area = form.elements.body;
     const text = area.value.replace(/\s+$/, "");
-    if (sendLater(form)) return;
+    const sure = event.submitter ? event.submitter.value : form.meant; // as it was before the files were there
+    const later = sendLater(form);
+    form.meant = later ? sure : "";
+    if (later) return;
     if ((!text.trim() && !hasFiles(form)) || [...text].length > LONGEST) return area.focus();
     area.value = "";
     form.typedAt = 0;
     changed(form);
     keep(form, "");
-    send(form, text, takeFiles(form), event.submitter?.value);
+    send(form, text, takeFiles(form), sure);
     area.focus();
   }, true);
   document.addEventListener("input", (event) => {
