@@ -37,9 +37,9 @@ def told(row: dict[str, Any]) -> str:
     return numbers.hidden(row["body"], spans_in(row))
 
 
-def guarded(chat: int, seq: int, body: Markup, kinds: Sequence[str], shown: bool = False) -> Markup:
-    """A body with what shows its numbers, or hides them again."""
-    return ui.guarded(chat, seq, body, kinds, shown).strip()
+def guarded(chat: int, seq: int, body: Markup, kinds: Sequence[str]) -> Markup:
+    """A body with what shows its numbers."""
+    return ui.guarded(chat, seq, body, kinds).strip()
 
 
 routes: list[Any] = []
@@ -49,8 +49,12 @@ ui = template("""
 <span class="hidden-number" title="{{ number_hidden_words(kind) }}" translate="no"><span aria-hidden="true">{{ seen }}</span><span class="visually-hidden">{{ number_hidden_words(kind) }}</span></span>
 {% endmacro %}
 
-{# A body with hidden numbers, and what shows them; `shown`: there they are. #}
-{% macro guarded(chat, seq, body, kinds, shown) %}
-<span class="guarded">{{ body }} <button type="button" class="link no-print" name="shown" value="{{ "" if shown else "yes" }}" hx-post="/chats/{{ chat }}/messages/{{ seq }}/numbers" hx-target="closest .guarded" hx-swap="outerMorph">{{ _("Hide") if shown else _("Show") }}<span class="visually-hidden"> {{ numbers_called(kinds) }}</span></button></span>
+{# A body with hidden numbers, and what shows them. What has been shown stays so, whatever is drawn again around it. #}
+{% macro guarded(chat, seq, body, kinds) %}
+<span class="guarded" hx-morph-skip>{{ inside(chat, seq, body, kinds) | trim }}</span>
+{% endmacro %}
+
+{% macro inside(chat, seq, body, kinds, shown=false) %}
+<span>{{ body }}</span> <button type="button" class="link no-print" name="shown" value="{{ "" if shown else "yes" }}" hx-post="/chats/{{ chat }}/messages/{{ seq }}/numbers" hx-target="closest .guarded" hx-swap="innerMorph">{{ _("Hide") if shown else _("Show") }}<span class="visually-hidden"> {{ numbers_called(kinds) }}</span></button>
 {% endmacro %}
 """)  # noqa: E501

@@ -41,11 +41,11 @@ async def reveal(
         raise NotFoundException
     kinds = numbers.kinds_in(spans)
     if not data.shown:
-        return html(masks.guarded(chat, seq, masks.hiding(row["body"], spans), kinds))
+        return html(masks.ui.inside(chat, seq, masks.hiding(row["body"], spans), kinds).strip())
     async with db.transaction():
         fields = {"message": (None, seq), "numbers": (None, " ".join(kinds))}
         await audit.note(person.id, "revealed", f"chat:{chat}", fields)
-    return html(masks.guarded(chat, seq, linked(row["body"]), kinds, shown=True))
+    return html(masks.ui.inside(chat, seq, linked(row["body"]), kinds, shown=True).strip())
 
 
 routes = [reveal]
