@@ -2,6 +2,7 @@
 sees until somebody who may asks for it."""
 
 import csv
+import io
 import json
 import re
 import time
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 import db
 from db.tables import Attachment, Audit, Chat, Message, Role
@@ -345,6 +347,10 @@ async def test_agent_supervisor_and_log_see_it_hidden_and_the_visitor_sees_it_wh
         for name, page in pages.items():
             assert MASK in page.text, name
             assert RRN not in page.text, name
+        paper = await admin.must("GET", f"/settings/log/{talk.chat}/export?format=pdf")
+        printed = "".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.content)).pages)
+        assert MASK in printed
+        assert DIGITS not in bare(printed)
         for path in ("/chat", "/chat/transcript.txt"):
             own = (await talk.jef.must("GET", path)).text
             assert RRN in own
