@@ -53,11 +53,12 @@ PERMISSIONS = (
     "see_reports",
     "see_agent_reports",
     "read_audit",
+    "reveal_numbers",
 )
 ADMIN = [each for each in PERMISSIONS if each not in ("chat", "supervise", "see_agent_reports")]
 ROLES = {  # that a desk begins with
-    "agent": ["chat"],
-    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports"],
+    "agent": ["chat", "reveal_numbers"],
+    "supervisor": ["chat", "supervise", "manage_presets", "read_log", "see_reports", "reveal_numbers"],
     "admin": ADMIN,
 }
 USERNAME = re.compile(r"[a-z0-9._@-]{2,64}")
@@ -79,6 +80,10 @@ class Person:
     session: int
     csrf: str
     look: str = ""  # of the screens: "light", "dark", "contrast"; "": as the system has it
+
+    @property
+    def may_reveal(self) -> bool:
+        return "reveal_numbers" in self.permissions
 
 
 # ---- guards ----------------------------------------------------------------------------------------------

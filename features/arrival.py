@@ -24,8 +24,8 @@ from msgspec import Struct
 import db
 from db.clock import now
 from db.settings import settings
-from db.tables import Start, Visitor
-from features import blocks, devices, hours, identity, messages, routing, visit, widget
+from db.tables import Message, Start, Visitor
+from features import blocks, devices, hours, identity, messages, numbers, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.identity import Verified
@@ -56,6 +56,7 @@ class Details(Struct):
     subject: str = ""
     question: str = ""
     key: str = ""  # of the first message
+    sure: str = ""  # kinds of numbers that the visitor was warned of, and sends anyway
     page: str = ""
     identity: str = ""  # with the press: the host page's signed token
 
@@ -159,6 +160,9 @@ async def begin(
     if errors := problems_with(details, asked(found, person), subject):
         again = ui.form(found, asked(found, person), options(subjects), details, person, errors)
         return html(swap("#form", again), status_code=422)
+    if kinds := await to_warn_of(caller, found, details):
+        again = ui.form(found, asked(found, person), options(subjects), details, person, {}, kinds)
+        return html(swap("#form", again), status_code=422)
     visitor_id = await known(caller)
     address = keyed("address", address_of(request))
     try:
@@ -173,6 +177,15 @@ async def as_it_is(caller: Caller) -> Response[str]:
     """Another device is in a chat, or was: it begins none."""
     facts = await visit.facts_of(caller.id)
     return html(*await visit.screen(facts), *await panel(caller, facts))
+
+
+async def to_warn_of(caller: Caller, found: WidgetFacts, details: Details) -> tuple[str, ...]:
+    """Of a question that is not there yet."""
+    if "question" not in found.form:
+        return ()
+    kinds = numbers.to_warn_of(messages.cleaned(details.question), details.sure)
+    sent = Message.exists().where(Message.chat.visitor == caller.id).where(Message.key == details.key)
+    return () if kinds and caller.id and await sent else kinds
 
 
 async def refused(caller: Caller, found: WidgetFacts, words: Markup, status_code: int) -> Response[str]:
@@ -386,6 +399,7 @@ tasks = [forgetter]
 
 ui = template("""
 {% from "components.html" import button, field, icon, notice, select_field, textarea_field %}
+{% import "numbers" as numbers %}
 {% import "widget" as widget_ %}
 
 {% macro empty_panel() %}<div id="panel"></div>{% endmacro %}
@@ -416,7 +430,8 @@ ui = template("""
 {% endif %}
 {% endmacro %}
 
-{% macro form(widget, asked, subjects, details, person, errors={}) %}
+{# `kinds`: of numbers in the question that were warned of. #}
+{% macro form(widget, asked, subjects, details, person, errors={}, kinds=()) %}
 <form id="form" class="window-form stack" method="dialog" novalidate>
   {% if person and person.given %}{{ known_as(person) }}{% endif %}
   {% if "name" in asked %}
@@ -436,6 +451,7 @@ ui = template("""
   {{ notice("error", _("No connection. We are trying again; your text is kept."), attrs={"id": "form-lost", "role": "alert", "hidden": true}) }}
   {{ button(_("Start conversation"), "primary", type="submit", attrs={"class": "fill large"}) }}
   {{ widget_.foot() }}
+  <div role="alert">{% if kinds %}{{ numbers.warning(kinds, "form") }}{% endif %}</div>
 </form>
 {% endmacro %}
 

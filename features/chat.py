@@ -33,6 +33,7 @@ from features import (
     idle,
     live,
     messages,
+    numbers,
     presence,
     routing,
     visit,
@@ -87,12 +88,16 @@ class Said(Struct):
     key: str = ""
     body: str = ""
     files: str = ""  # the numbers of those that were added
+    sure: str = ""  # kinds of numbers that the visitor was warned of, and sends anyway
 
 
 @post("/chat/messages", guards=[visitor], status_code=200)
 async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str]:
     caller = visitor_of(request)
     chat = await visit.started(caller)
+    kinds = numbers.to_warn_of(messages.cleaned(data.body), data.sure)
+    if kinds and not await messages.is_there(chat["id"], data.key):
+        return html(messages.warning(data.key, kinds), status_code=422)
     try:
         seq = await attachments.send(
             chat["id"], data.key, data.body, data.files, author="visitor", name=chat["visitor_name"]

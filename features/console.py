@@ -102,7 +102,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     if standing.profile is None or await duty.came_back_anew(person):
         return html(duty.ui.page(person, await profiles.choosable(person.id), standing.profile))
     open_ones = await conversations.conversations_of(person.id)
-    threads, positions = await threads_of([chat.id for chat in open_ones], person.id)
+    threads, positions = await threads_of([chat.id for chat in open_ones], person)
     return html(
         ui.page(
             desk.facts.name,
@@ -123,12 +123,12 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
 Position = tuple[int, int]  # the last public and the last private message
 
 
-async def threads_of(chats: list[int], agent: int) -> tuple[dict[int, Markup], dict[int, Position]]:
+async def threads_of(chats: list[int], person: Person) -> tuple[dict[int, Markup], dict[int, Position]]:
     """Whole threads, drawn, and how far they go."""
     drawn, positions = {}, {}
     for chat in chats:
         lines, notes = await messages.thread(chat), await private.thread(chat)
-        drawn[chat] = private.woven(lines, notes, agent)
+        drawn[chat] = private.woven(lines, notes, person.id, person.may_reveal)
         positions[chat] = (lines[-1].seq if lines else 0, private.last_of(notes))
     return drawn, positions
 
@@ -223,7 +223,7 @@ async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
         viewer.subscription.follow(*topics_of(one.id))
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
     new = [chat.id for chat in open_ones if chat.id not in viewer.seen]
-    threads, positions = await threads_of(new, viewer.person.id)
+    threads, positions = await threads_of(new, viewer.person)
     request = await requests.open_request(viewer.person.id)
     standing = await duty.duty_of(viewer.person.id)
     drawn = swap("#tabs", ui.tabs(open_ones, request))

@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 import db
 from db.tables import Agent, Message, Participation
 from features import attachments, details, emergency, invites, live, messages, routing
-from features.access import agent_of, may
+from features.access import Person, agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.emergency import EmergencyChanged
 from features.messages import Line, MessageChanged, MessagePosted
@@ -170,7 +170,7 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
     await mark_read(person.id, chat, seq)
     new = await messages.thread(chat, seq - 1)
-    return html(swap(f"#thread-{chat}", messages.ui.thread(new, "agent", person.id), "thread"))
+    return html(swap(f"#thread-{chat}", drawn(person, new), "thread"))
 
 
 @post("/chats/{chat:int}/typing", guards=[may("chat")], status_code=204)
@@ -270,7 +270,11 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
     if not new:
         return None
     viewer.seen[chat] = max(viewer.seen[chat], new[-1].seq)
-    return swap(f"#thread-{chat}", messages.ui.thread(new, "agent", viewer.person.id), "thread")
+    return swap(f"#thread-{chat}", drawn(viewer.person, new), "thread")
+
+
+def drawn(person: Person, lines: list[Line]) -> Markup:
+    return messages.ui.thread(lines, "agent", person.id, person.may_reveal)
 
 
 @live.on(MessageChanged, page="console")
@@ -279,7 +283,7 @@ async def redraw_message(viewer: Any, event: MessageChanged) -> Markup | None:
     line = await messages.line(event.chat, event.seq) if seen else None
     if line is None:
         return None
-    return swap(f"#thread-{event.chat}", messages.ui.thread([line], "agent", viewer.person.id), "thread")
+    return swap(f"#thread-{event.chat}", drawn(viewer.person, [line]), "thread")
 
 
 @live.on(VisitorTyped, page="console")

@@ -24,6 +24,7 @@ class Facts:
     accessibility_on: str = ""
     security_contact: str = ""
     house_style: Mapping[str, str] = field(default_factory=dict)  # what is taken of a theme file
+    numbers: tuple[str, ...] = ("bsn", "rrn", "iban", "card")  # kinds to be careful with
 
 
 facts = Facts("Balie", ZoneInfo("Europe/Brussels"), "nl", b"")
@@ -46,6 +47,7 @@ async def load() -> Facts:
             row["accessibility_on"],
             row["security_contact"],
             json.loads(row["house_style"]),
+            tuple(row["numbers"].split()),
         )
         layouts.dutch = row["dutch"]
     layouts.zone, layouts.own_language = facts.time_zone, facts.language

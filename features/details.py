@@ -153,7 +153,8 @@ def facts(row: dict[str, Any], verified: Verified | None) -> list[tuple[str, str
 @get("/chats/{chat:int}/past", guards=[may("chat")])
 async def look_back(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
     """Only while one talks with that same person."""
-    if not await identity.may_look_back(agent_of(request).id, chat):
+    person = agent_of(request)
+    if not await identity.may_look_back(person.id, chat):
         raise NotFoundException
     row = await (
         Chat.select(Chat.id, Chat.started_at, Chat.queue.name.as_alias("queue"), Chat.visitor_name)
@@ -165,7 +166,7 @@ async def look_back(request: Request[Any, Any, Any], chat: FromPath[int]) -> Res
     earlier = Earlier(chat, row["started_at"], row["queue"], agents)
     lines = [replace(line, key=f"past-{line.key}") for line in await messages.thread(chat)]
     notes = [replace(note, key=f"past-{note.key}") for note in await private.thread(chat)]
-    drawn = ui.past(earlier, row["visitor_name"], private.woven(lines, notes))
+    drawn = ui.past(earlier, row["visitor_name"], private.woven(lines, notes, reveals=person.may_reveal))
     return html(swap("#ask-body", drawn, "innerHTML"))
 
 

@@ -228,8 +228,15 @@ async def may_look_back(agent: int, chat: int) -> bool:
 
 
 async def reading(person: Person, chat: int, about: str = "") -> None:
-    """For whoever is or was in this chat, or talks with the same verified person; and for who may read the
-    log, or leads the desk while it goes on, which is written down. Else it is not there."""
+    """For whoever may read this chat; who is not in it is written down. Else it is not there."""
+    if not await is_readers_own(person, chat):
+        async with db.transaction():
+            await audit.note(person.id, "looked", about or f"chat:{chat}")
+
+
+async def is_readers_own(person: Person, chat: int) -> bool:
+    """Of whoever is or was in this chat, or talks with the same verified person. It is there, too, for who
+    may read the log, or leads the desk while it goes on; for nobody else."""
     try:
         if "chat" not in person.permissions:
             raise NotFoundException
@@ -238,8 +245,8 @@ async def reading(person: Person, chat: int, about: str = "") -> None:
     except NotFoundException:
         if "read_log" not in person.permissions and not await leads(person, chat):
             raise
-        async with db.transaction():
-            await audit.note(person.id, "looked", about or f"chat:{chat}")
+        return False
+    return True
 
 
 async def leads(person: Person, chat: int) -> bool:

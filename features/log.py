@@ -223,7 +223,7 @@ ui = template("""
     {% set before = namespace(day="") %}
     {% for item in record.items %}
     {% if item.at | day != before.day %}{% set before.day = item.at | day %}<li class="message event log-day"><time datetime="{{ item.at.isoformat() }}">{{ before.day }}</time></li>{% endif %}
-    {{ happening(item) }}
+    {{ happening(item, person.may_reveal) }}
     {% endfor %}
   </ol>
 </section>
@@ -262,10 +262,10 @@ ui = template("""
 {%- endmacro %}
 
 {# Public messages and private ones as everywhere; what only colleagues saw happen, in small. #}
-{% macro happening(item) %}
+{% macro happening(item, reveals) %}
 {% if item.note %}{{ private.note(item.note) }}
 {% elif item.kind in ("joined", "taken_over", "left", "returned", "transferred", "ended") %}{{ event(item, "message-square") }}
-{% elif item.line %}{{ messages.message(item.line, "agent") }}
+{% elif item.line %}{{ messages.message(item.line, "agent", 0, reveals) }}
 {% elif item.kind == "rated" %}{{ event(item, "star", item.data.remark) }}
 {% elif item.kind == "invited" %}{{ event(item, "user-plus", item.data.note, "private") }}
 {% else %}{{ event(item, "info") }}{% endif %}

@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
-from features import live, queues, routing
+from features import live, masks, numbers, queues, routing
 from features.links import linked
 from layouts import _, swap, template
 
@@ -69,13 +69,15 @@ class Line:
     author: str
     agent: int | None
     name: str
-    body: Markup
+    body: Markup  # with its numbers hidden
     at: datetime
     data: dict[str, Any]
     withdrawn_at: datetime | None
     grouped: bool  # goes on where the one before left off: same author, a moment later
     new_day: bool
     language: str = ""  # of the chat: what people write in it is taken to be in that one
+    own: Markup | None = None  # with its numbers, for its author; None: there are none
+    kinds: tuple[str, ...] = ()  # of them
 
     def withdrawable_by(self, agent: int) -> bool:
         """Its author's own, and not too late. What was chosen from stays: the choice is about it."""
@@ -90,6 +92,18 @@ class Line:
 
 
 # ---- other features' messages ----------------------------------------------------------------------------
+
+
+def drawn_for(line: Line, side: str, reveals: bool) -> Line:
+    """With the body that this side may see. `reveals`: it may ask for the hidden numbers there."""
+    if line.own is None:
+        return line
+    if side == "visitor":
+        return replace(line, body=line.own)
+    return replace(line, body=masks.guarded(line.chat, line.seq, line.body, line.kinds)) if reveals else line
+
+
+layouts.env.globals["drawn_for"] = drawn_for
 
 Show = Callable[[Line, str], Markup]
 kinds: dict[str, Show] = {}
@@ -189,6 +203,7 @@ async def write(
             body=body,
             data=json.dumps(data or {}),
             sent_at=now(),
+            numbers=numbers.noted(body) if author == "visitor" and kind in masks.WORDS else "[]",
         )
     )
     return seq, True
@@ -287,6 +302,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
             Message.sent_at,
             Message.withdrawn_at,
             Message.chat.language.as_alias("language"),
+            Message.numbers,
         )
         .where(Message.chat == chat)
         .where(
@@ -301,6 +317,7 @@ async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
 def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
     before: dict[str, Any] | None = None
     for row in rows:
+        spans = masks.spans_in(row)
         yield Line(
             chat=row["chat"],
             key=row["key"],
@@ -309,13 +326,15 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             author=row["author"],
             agent=row["agent"],
             name=row["name"],
-            body=linked(row["body"]),
+            body=masks.hiding(row["body"], spans) if spans else linked(row["body"]),
             at=row["sent_at"],
             data=json.loads(row["data"]),
             withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
             language=row.get("language", ""),
+            own=linked(row["body"]) if spans else None,
+            kinds=numbers.kinds_in(spans),
         )
         before = row
 
@@ -334,16 +353,17 @@ def position(text: str) -> int:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
-async def told(chat: int) -> list[Told]:
-    """The whole public thread, for a transcript; without what was withdrawn."""
+async def told(chat: int, side: str) -> list[Told]:
+    """The whole public thread, for a transcript; without what was withdrawn, and for the agents without the
+    visitor's numbers."""
     columns = Message.kind, Message.author, Message.name, Message.body, Message.data, Message.sent_at
-    query = Message.select(*columns, Message.withdrawn_at).where(Message.chat == chat)
+    query = Message.select(*columns, Message.withdrawn_at, Message.numbers).where(Message.chat == chat)
     return [
         Told(
             row["kind"],
             row["author"],
             row["name"],
-            "" if row["withdrawn_at"] else row["body"],
+            "" if row["withdrawn_at"] else row["body"] if side == "visitor" else masks.told(row),
             {} if row["withdrawn_at"] else json.loads(row["data"]),
             row["sent_at"],
             row["withdrawn_at"],
@@ -363,10 +383,20 @@ def in_words(told: Told, side: str = "visitor") -> str:
     return " ".join(ui.happened(told, side).striptags().split())
 
 
+async def is_there(chat: int, key: str) -> bool:
+    """It was taken before: a retry gets its first answer, and no question."""
+    return await Message.exists().where(Message.chat == chat).where(Message.key == key)
+
+
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     """Said at the text bar it came from; the text itself goes back into it."""
     region = f"refused-{chat}" if chat else "refused"
     return swap(f"#{region}", ui.refused(region, key, words), "outerHTML")
+
+
+def warning(key: str, kinds: Sequence[str]) -> Markup:
+    """The same, and it can be sent after all."""
+    return swap("#refused", ui.warned(key, kinds), "outerHTML")
 
 
 # ---- a crash between a commit and its telling must not be felt -------------------------------------------
@@ -408,13 +438,15 @@ tasks = [recheck_heads]
 
 ui = template("""
 {% from "components.html" import icon, in_language, notice %}
+{% import "numbers" as numbers %}
 
-{# `me`: the agent who looks, and may withdraw what it has just said. #}
-{% macro thread(lines, side, me=0) %}
-{% for line in lines %}{{ message(line, side, me) }}{% endfor %}
+{# `me`: the agent who looks, and may withdraw what it has just said. `reveals`: who looks may have hidden numbers shown. #}
+{% macro thread(lines, side, me=0, reveals=false) %}
+{% for line in lines %}{{ message(line, side, me, reveals) }}{% endfor %}
 {% endmacro %}
 
-{% macro message(line, side, me=0) %}
+{% macro message(line, side, me=0, reveals=false) %}
+{% set line = drawn_for(line, side, reveals) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
     class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}{% if line.kind == "ended" %} over{% endif %}">
   {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
@@ -493,4 +525,9 @@ ui = template("""
 {% macro refused(id, key, words) %}
 <div id="{{ id }}" data-key="{{ key }}" role="alert">{{ notice("error", words) }}</div>
 {% endmacro %}
+
+{% macro warned(key, kinds) %}
+<div id="refused" data-key="{{ key }}" role="alert">{{ numbers.warning(kinds, "textbar") }}</div>
+{% endmacro %}
+
 """)  # noqa: E501

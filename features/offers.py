@@ -104,7 +104,8 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
     await mark_read(person.id, chat, seq)
-    drawn = messages.ui.thread(await messages.thread(chat, seq - 1), "agent", person.id)
+    new = await messages.thread(chat, seq - 1)
+    drawn = messages.ui.thread(new, "agent", person.id, person.may_reveal)
     done = {"HX-Trigger": json.dumps({"tool:done": {"chat": chat}})}
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
 

@@ -1,5 +1,6 @@
 """Organisation: the settings page of the desk itself: its name, its time zone, its language; how long whoever
-behaves badly is kept out, what can be called when somebody is in danger, and what the public pages say of it.
+behaves badly is kept out, what can be called when somebody is in danger, with which numbers it is careful, and
+what the public pages say of it.
 
 GET /settings/desk
 PUT /settings/desk
@@ -20,7 +21,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Desk
-from features import desk, emergency, live, settings
+from features import desk, emergency, live, numbers, settings
 from features.access import Person, agent_of, may
 from layouts import LANGUAGES, Form, _, html, template
 
@@ -55,6 +56,10 @@ class DeskForm(Struct):
     accessibility_body: str = ""
     accessibility_on: str = ""
     security_contact: str = ""
+    bsn: str = ""  # "yes": visitors are warned of such a number, and agents see it hidden
+    rrn: str = ""
+    iban: str = ""
+    card: str = ""
     version: str = ""
 
 
@@ -88,6 +93,7 @@ async def change(person: Person, data: DeskForm) -> None:
         "emergency_numbers": "\n".join(numbers_in(data)),
         "dutch": data.dutch,
         **{name: tidy(getattr(data, name)) for name in PUBLIC},
+        "numbers": " ".join(kind for kind in numbers.KINDS if getattr(data, kind)),
     }
     await settings.change(person, Desk, await desk_id(), settings.version(data.version), values)
 
@@ -190,6 +196,7 @@ async def form_now() -> DeskForm:
         row["dutch"],
         version=str(row["version"]),
         **{name: row[name] for name in PUBLIC},
+        **dict.fromkeys(row["numbers"].split(), "yes"),
     )
 
 
@@ -215,7 +222,7 @@ tasks = [keep_current]
 routes = [show, save]
 
 ui = template("""
-{% from "components.html" import field, select_field, textarea_field %}
+{% from "components.html" import checkbox, field, select_field, textarea_field %}
 {% import "settings" as settings %}
 
 {% macro page(person, form_, zones, languages, at) %}
@@ -233,6 +240,11 @@ ui = template("""
   {{ select_field(_("Default language"), "language", languages, desk.language, errors, hint=_("For whoever has not chosen one of ours.")) }}
   {{ field(_("Keeping out (days)"), "block_days", desk.block_days, errors, hint=_("For how long whoever behaves badly cannot chat; a supervisor can let them in sooner."), attrs={"inputmode": "numeric", "class": "short"}) }}
   {{ textarea_field(_("Emergency numbers"), "emergency_numbers", desk.emergency_numbers, errors, hint=_("At the top of a chat in which somebody is in danger. One a line: the number, then whose it is. 112 always stands first."), required=false) }}
+  <fieldset class="field several" aria-describedby="numbers-hint">
+    <legend>{{ _("Numbers to be careful with") }}</legend>
+    <p class="hint" id="numbers-hint">{{ _("The visitor is warned before one is sent. Staff see it hidden; whoever has a role that may can have it shown, which is written in the audit.") }}</p>
+    {% for kind, name in number_kinds.items() %}{{ checkbox(name()[:1] | upper ~ name()[1:], kind, desk[kind] == "yes") }}{% endfor %}
+  </fieldset>
   {{ select_field(_("Variant of Dutch"), "dutch", [("nl_BE", _("Belgium")), ("nl_NL", _("The Netherlands"))], desk.dutch, errors, hint=_("Some words differ: in the Netherlands the button says “informatiepagina”, for example.")) }}
   <fieldset class="stack">
     <legend class="legend">{{ _("On the public pages") }}</legend>

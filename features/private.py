@@ -160,9 +160,9 @@ async def files_of(chat: int, after: int) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def woven(lines: Sequence[Line], notes: Sequence[Note], agent: int = 0) -> Markup:
+def woven(lines: Sequence[Line], notes: Sequence[Note], agent: int = 0, reveals: bool = False) -> Markup:
     """This agent's thread: the public messages with the private ones where they were written."""
-    drawn = [((line.seq, 0), messages.ui.message(line, "agent", agent)) for line in lines]
+    drawn = [((line.seq, 0), messages.ui.message(line, "agent", agent, reveals)) for line in lines]
     drawn += [((note.after_seq, note.seq), ui.note(note)) for note in notes]
     return Markup("").join(fragment for _place, fragment in sorted(drawn, key=lambda pair: pair[0]))
 

@@ -14,7 +14,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Rating
-from features import transcripts
+from features import numbers, transcripts
 from features.access import visitor, visitor_of
 from layouts import Form, _, html, swap, template
 
@@ -25,6 +25,7 @@ REMARK_LENGTH = 1000  # characters
 class Opinion(Struct):
     value: str = ""
     remark: str = ""
+    sure: str = ""  # kinds of numbers in it that the visitor was warned of, and sends anyway
 
 
 @post("/chat/rating", guards=[visitor], status_code=200)
@@ -34,6 +35,8 @@ async def rate(request: Request[Any, Any, Any], data: Form[Opinion]) -> Response
         raise NotFoundException
     if errors := problems_with(data):
         return html(swap("#rating", ui.form(data, errors)), status_code=422)
+    if kinds := numbers.to_warn_of(data.remark.strip(), data.sure):
+        return html(swap("#rating", ui.form(data, {}, kinds)), status_code=422)
     try:
         async with db.transaction():
             await Rating.insert(
@@ -70,14 +73,16 @@ routes = [rate]
 
 ui = template("""
 {% from "components.html" import button, choice_field, notice, textarea_field %}
+{% import "numbers" as numbers %}
 
-{% macro form(opinion, errors) %}
+{% macro form(opinion, errors, kinds=()) %}
 <form id="rating" class="after-part rating" hx-post="/chat/rating" hx-swap="none" novalidate>
   {{ choice_field(_("How satisfied are you with this conversation?"), "value", [
     (1, _("Very dissatisfied"), ""), (2, _("Dissatisfied"), ""), (3, _("Neutral"), ""), (4, _("Satisfied"), ""), (5, _("Very satisfied"), ""),
   ], opinion.value, errors, id="rating-value") }}
   {{ textarea_field(_("Remark"), "remark", opinion.remark, errors, required=false, id="rating-remark") }}
   {{ button(_("Give your opinion"), type="submit") }}
+  <div role="alert">{% if kinds %}{{ numbers.warning(kinds, "rating") }}{% endif %}</div>
 </form>
 {% endmacro %}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import db
 import layouts
-from features import files, identity, messages, widget
+from features import files, identity, masks, messages, numbers, widget
 from features.identity import Verified
 from features.links import linked
 from features.messages import Line, Told
@@ -130,8 +130,8 @@ SEATS = (
 )
 PARTS = {
     "public": "SELECT message.chat, message.key, message.seq, message.kind, message.author, message.agent,"
-    " message.name, message.body, message.data, message.sent_at, message.withdrawn_at, chat.language"
-    " FROM message JOIN chat ON chat.id = message.chat WHERE message.chat IN ({chats})"
+    " message.name, message.body, message.data, message.sent_at, message.withdrawn_at, message.numbers,"
+    " chat.language FROM message JOIN chat ON chat.id = message.chat WHERE message.chat IN ({chats})"
     " ORDER BY message.chat, message.seq",
     "private": "SELECT chat, key, seq, after_seq, agent, name, body, sent_at FROM private_message"
     " WHERE chat IN ({chats}) ORDER BY chat, seq",
@@ -170,7 +170,7 @@ def record(head: Row, verified: Verified | None, seats: list[Row], parts: dict[s
         asked_at=head["ticket_at"],
         agents=tuple(dict.fromkeys(row["name"] for row in seats)),
         rating=head["rating"],
-        remark=head["remark"] or "",
+        remark=without_numbers(head["remark"] or ""),
         items=tuple(in_order(head, parts)),
     )
 
@@ -191,7 +191,8 @@ def public(rows: list[Row]) -> Iterable[Item]:
     for line, row in zip(messages.lines(rows), rows, strict=True):
         latest = max(latest or row["sent_at"], row["sent_at"])
         alone = replace(line, grouped=False, new_day=False)
-        told = Told(row["kind"], row["author"], row["name"], row["body"], line.data, row["sent_at"], None)
+        body = masks.told(row)
+        told = Told(row["kind"], row["author"], row["name"], body, line.data, row["sent_at"], None)
         words = messages.in_words(told, "agent")
         sent = tuple(line.data.get("files", ())) if line.kind == "files" else ()
         yield Item(
@@ -296,8 +297,13 @@ def rated(head: Row) -> Iterable[Item]:
     if head["rating"]:
         said = rating_words(head["rating"])
         words = _("The visitor rated the conversation: %(rating)s") % {"rating": said}
-        data = {"value": head["rating"], "remark": head["remark"]}
+        data = {"value": head["rating"], "remark": without_numbers(head["remark"] or "")}
         yield Item(head["rated_at"], "rated", "visitor", head["visitor_name"], words, data=data)
+
+
+def without_numbers(remark: str) -> str:
+    """Of the visitor. So rare, and so short, that they are looked for each time."""
+    return numbers.hidden(remark, numbers.spans_of(None, remark))
 
 
 def rating_words(value: int) -> str:

@@ -122,7 +122,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         "setup",
         {
             "setting": "name time_zone language dutch version guided block_days emergency_numbers"
-            " accessibility_contact accessibility_body accessibility_on security_contact house_style",
+            " accessibility_contact accessibility_body accessibility_on security_contact house_style numbers",
             "secret": "secret",
             "course": "alive_at",
         },
@@ -210,7 +210,7 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
         {
             "words": "body data",
             "person": "name author",
-            "course": "seq key kind sent_at withdrawn_at",
+            "course": "seq key kind sent_at withdrawn_at numbers",
             "link": "chat agent",
         },
     ),

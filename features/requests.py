@@ -13,10 +13,10 @@ from typing import Any
 
 from litestar import Request, Response, post
 from litestar.params import FromPath
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from db.tables import Message, Reservation
-from features import identity, invites, live, messages, private, routing
+from features import identity, invites, live, masks, messages, private, routing
 from features.access import agent_of, may
 from features.messages import MessageChanged, MessagePosted
 from features.participations import agents_in
@@ -41,7 +41,7 @@ class RequestFacts:
     expires_at: datetime
     begun: bool
     colleagues: bool  # are in it: one joins them, and does not take over
-    question: str
+    question: Markup
     invite: invites.Invitation | None
     so_far: Markup
     verified: identity.Verified | None
@@ -89,15 +89,16 @@ async def conversation_so_far(chat: int) -> Markup:
     return private.woven(lines, notes)
 
 
-async def first_question(chat: int) -> str:
+async def first_question(chat: int) -> Markup:
+    """Without the numbers in it: they are for whoever accepts."""
     row = await (
-        Message.select(Message.body)
+        Message.select(Message.body, Message.author, Message.kind, Message.numbers)
         .where(Message.chat == chat)
         .where(Message.author == "visitor")
         .order_by(Message.seq)
         .first()
     )
-    return row["body"] if row else ""
+    return masks.hiding(row["body"], masks.spans_in(row), escape) if row else Markup()
 
 
 @post("/reservations/{reservation:int}/acceptance", guards=[may("chat")], status_code=200)

@@ -56,6 +56,10 @@ SENTENCES: dict[str, Callable[[], tuple[str, str]]] = {
     "see_reports": lambda: (_("See reports"), _("Figures of the desk and of its queues.")),
     "see_agent_reports": lambda: (_("See figures per agent"), _("Who handled how much, by name.")),
     "read_audit": lambda: (_("Read the audit"), _("Who changed what, and who looked at what.")),
+    "reveal_numbers": lambda: (
+        _("Show hidden numbers"),
+        _("A visitor's BSN or account number, in conversations they may read. Each is written down."),
+    ),
 }
 
 

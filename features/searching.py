@@ -4,6 +4,9 @@ What is in a conversation, public and private, withdrawn or not, its names, its 
 the names of its files become one set of words: without case, accents and punctuation, numbers also as if no
 space stood in them. SQLite (FTS5) and PostgreSQL (tsvector) only keep these words; they judge nothing.
 
+Of the numbers that `numbers` hides, only what is seen of them is among the words: nobody finds a conversation
+by a BSN.
+
 A task writes them, a moment after the conversation has grown: a message is then not slower by a single
 statement, and whatever else changes a conversation (a case number, a remark) needs no writer of its own. What
 is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
@@ -21,6 +24,7 @@ from typing import Any
 import structlog
 
 import db
+from features import numbers
 
 EVERY_S = 2
 AT_A_TIME = 50  # conversations
@@ -137,15 +141,17 @@ DUE = (
     " UNION SELECT chat FROM private_thread WHERE seq <> log_seq) ORDER BY chat.id LIMIT {}"
 )
 # All that is said in them. Each part names the chat and one text.
+SAID = (
+    "SELECT chat, body, numbers, author FROM message WHERE chat IN ({chats}) AND body <> ''"
+    " UNION ALL SELECT chat, remark, NULL, 'visitor' FROM rating WHERE chat IN ({chats}) AND remark <> ''"
+)
 TEXTS = (
-    "SELECT chat, body AS text FROM message WHERE chat IN ({chats}) AND body <> ''",
-    "SELECT DISTINCT chat, name FROM message WHERE chat IN ({chats}) AND name <> ''",
+    "SELECT DISTINCT chat, name AS text FROM message WHERE chat IN ({chats}) AND name <> ''",
     "SELECT chat, body FROM private_message WHERE chat IN ({chats})",
     "SELECT DISTINCT chat, name FROM private_message WHERE chat IN ({chats})",
     "SELECT chat, name FROM attachment WHERE chat IN ({chats}) AND seq IS NOT NULL",
     "SELECT chat, name FROM private_attachment WHERE chat IN ({chats}) AND seq IS NOT NULL",
     "SELECT chat, note FROM invite WHERE chat IN ({chats}) AND note <> ''",
-    "SELECT chat, remark FROM rating WHERE chat IN ({chats}) AND remark <> ''",
     "SELECT id, visitor_name FROM chat WHERE id IN ({chats})",
     "SELECT id, visitor_email FROM chat WHERE id IN ({chats})",
     "SELECT id, case_number FROM chat WHERE id IN ({chats})",
@@ -190,11 +196,14 @@ async def take_in(due: Sequence[dict[str, Any]]) -> None:
 
 
 async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:
-    numbers = ", ".join(str(int(chat)) for chat in chats)
+    listed = ", ".join(str(int(chat)) for chat in chats)
     found: dict[int, list[str]] = {chat: [] for chat in chats}
-    for row in await db.sql(" UNION ALL ".join(TEXTS).replace("{chats}", numbers)):
+    for row in await db.sql(SAID.replace("{chats}", listed)):
+        spans = numbers.spans_of(row["numbers"], row["body"]) if row["author"] == "visitor" else ()
+        found[row["chat"]].append(numbers.without(row["body"], spans))
+    for row in await db.sql(" UNION ALL ".join(TEXTS).replace("{chats}", listed)):
         found[row["chat"]].append(row["text"])
-    for row in await db.sql(FACTS.replace("{chats}", numbers)):
+    for row in await db.sql(FACTS.replace("{chats}", listed)):
         found[row["id"]] += [row[name] or "" for name in ("sub", "name", "email")]
         for name in ("label", "variables"):
             found[row["id"]] += map(str, json.loads(row[name] or "{}").values())

@@ -19,7 +19,7 @@ from msgspec import Struct
 import db
 from db.clock import now
 from features import audit, emergency, messages, participations, private, settings
-from features.access import agent_of, may
+from features.access import Person, agent_of, may
 from layouts import Form, _, html, swap, template
 
 settings.entry("figures", "/settings/running", lambda: _("Running chats"), "messages-square", "supervise")
@@ -53,17 +53,19 @@ async def read(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     person, found = agent_of(request), await one(chat)
     async with db.transaction():
         await audit.note(person.id, "looked", f"chat:{chat}")
-    return html(ui.chat_page(person, found, await thread(chat), new_key()))
+    return html(ui.chat_page(person, found, await thread(person, chat), new_key()))
 
 
 @get("/settings/running/{chat:int}/thread", guards=[may("supervise")])
-async def read_on(chat: FromPath[int]) -> Response[str]:
+async def read_on(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response[str]:
     """When it has ended the page says so, and keeps what it has."""
     found = await find(chat)
     if found is None:
         return html(swap("#running-state", ui.over()))
+    person = agent_of(request)
     return html(
-        swap("#running-thread", ui.thread(await thread(chat))), swap("#running-state", ui.state(found))
+        swap("#running-thread", ui.thread(await thread(person, chat))),
+        swap("#running-state", ui.state(found)),
     )
 
 
@@ -75,19 +77,21 @@ class Whisper(Struct):
 @post("/settings/running/{chat:int}/whisper", guards=[may("supervise")], status_code=200)
 async def whisper(request: Request[Any, Any, Any], chat: FromPath[int], data: Form[Whisper]) -> Response[str]:
     await one(chat)
+    person = agent_of(request)
     body = messages.cleaned(data.body)
     if problem := messages.problem_with(data.key, body):
         return html(ui.form(chat, data.key or new_key(), data.body, {"body": problem}), status_code=422)
-    await private.write(chat, data.key, agent_of(request), body)
-    return html(ui.form(chat, new_key()), swap("#running-thread", ui.thread(await thread(chat))))
+    await private.write(chat, data.key, person, body)
+    return html(ui.form(chat, new_key()), swap("#running-thread", ui.thread(await thread(person, chat))))
 
 
 def new_key() -> str:
     return secrets.token_hex(16)
 
 
-async def thread(chat: int) -> Markup:
-    return private.woven(await messages.thread(chat), await private.thread(chat))
+async def thread(person: Person, chat: int) -> Markup:
+    lines, notes = await messages.thread(chat), await private.thread(chat)
+    return private.woven(lines, notes, reveals=person.may_reveal)
 
 
 async def one(chat: int) -> Running:

@@ -20,7 +20,7 @@ from msgspec import Struct, convert, structs
 import db
 import layouts
 from db.tables import TABLES, Agent
-from features import audit, finding, settings
+from features import audit, finding, numbers, settings
 from features.access import agent_of, may
 from layouts import _, html, ngettext, swap, template
 
@@ -49,6 +49,7 @@ DONE: dict[str, Callable[[], str]] = {
     "lifted": lambda: _("lifted the block of"),
     "raised": lambda: _("raised an emergency in"),
     "took_back": lambda: _("took back the emergency in"),
+    "revealed": lambda: _("had a hidden number shown in"),
 }
 THINGS: dict[str, Callable[[], str]] = {
     "desk": lambda: _("Desk"),
@@ -100,6 +101,8 @@ FIELDS: dict[str, Callable[[], str]] = {
     "options": lambda: _("Options"),
     "house_style": lambda: _("House style"),
     "look": lambda: _("Look"),
+    "message": lambda: _("Message"),
+    "numbers": lambda: _("Numbers"),
 }
 
 
@@ -234,9 +237,14 @@ def changes(fields: Mapping[str, Any]) -> Iterator[Change]:
     for name, values in sorted(fields.items()):
         called = FIELDS[name]() if name in FIELDS else name.replace("_", " ")
         if isinstance(values, list) and len(values) == 2 and name not in SECRET:
-            yield Change(called, shown(values[0]), shown(values[1]))
+            before, after = (in_full(each) if name == "numbers" else each for each in values)
+            yield Change(called, shown(before), shown(after))
         else:
             yield Change(called, told=False)
+
+
+def in_full(kinds: Any) -> Any:
+    return numbers.called(kind for kind in str(kinds).split() if kind in numbers.NAMES) if kinds else kinds
 
 
 def shown(value: Any) -> str:

@@ -120,7 +120,7 @@ def is_past(chat: dict[str, Any]) -> bool:
 
 async def written(chat: dict[str, Any], side: str = "visitor", language: str = "") -> Transcript:
     """In the language of the chat, unless another is asked for, and the time zone of the desk."""
-    told = await messages.told(chat["id"])
+    told = await messages.told(chat["id"], side)
     with speaking(language or chat["language"]):
         begun_on, name = layouts.day(chat["started_at"]), _("conversation")
         return Transcript(

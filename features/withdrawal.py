@@ -60,7 +60,8 @@ async def withdraw(
 
 async def drawn(person: Person, chat: int, seq: int) -> Markup:
     line = await messages.line(chat, seq)
-    return swap(f"#thread-{chat}", messages.ui.thread([line] if line else [], "agent", person.id), "thread")
+    shown = messages.ui.thread([line] if line else [], "agent", person.id, person.may_reveal)
+    return swap(f"#thread-{chat}", shown, "thread")
 
 
 async def take_back(person: Person, chat: int, seq: int) -> None:

@@ -189,7 +189,7 @@ class Outbox {
     this.working = true;
     for (let item; (item = this.waiting[0]); ) {
       const patience = setTimeout(() => this.mark(item, true), 5_000);
-      const status = await post(item.url, { key: item.key, body: item.body, ...(item.files && { files: item.files }) });
+      const status = await post(item.url, { key: item.key, body: item.body, ...(item.files && { files: item.files }), ...(item.sure && { sure: item.sure }) });
       clearTimeout(patience);
       if (status && status < 500 && ![401, 403, 408, 429].includes(status)) this.done(item, status);
       else {
@@ -237,7 +237,7 @@ async function post(url, values = {}, method = "POST") {
 
 // ---- the text bar ----------------------------------------------------------------------------------------------------
 
-// send(form, text, added), typed(form), keep(form, text): what a bar does with what is written in it.
+// send(form, text, added, sure), typed(form), keep(form, text): what a bar does with what is written in it.
 function textBars({ send, typed, keep }) {
   const barOf = (target) => target.closest?.("form.textbar");
   document.addEventListener("keydown", (event) => {
@@ -253,13 +253,16 @@ function textBars({ send, typed, keep }) {
     event.stopPropagation();
     const area = form.elements.body;
     const text = area.value.replace(/\s+$/, "");
-    if (sendLater(form)) return;
+    const sure = event.submitter ? event.submitter.value : form.meant; // as it was before the files were there
+    const later = sendLater(form);
+    form.meant = later ? sure : "";
+    if (later) return;
     if ((!text.trim() && !hasFiles(form)) || [...text].length > LONGEST) return area.focus();
     area.value = "";
     form.typedAt = 0;
     changed(form);
     keep(form, "");
-    send(form, text, takeFiles(form));
+    send(form, text, takeFiles(form), sure);
     area.focus();
   }, true);
   document.addEventListener("input", (event) => {

@@ -95,14 +95,19 @@ const page = () => (framed ? asked.get("page") : document.referrer) || "";
 // ---- the conversation ------------------------------------------------------------------------------------------------
 
 textBars({
-  send: (form, body, added) => {
+  send: (form, body, added, sure) => {
     document.getElementById("refused").replaceChildren();
-    outbox.add({ key: freshKey(), body, url: form.getAttribute("action"), thread: form.dataset.thread, ...added });
+    outbox.add({ key: freshKey(), body, sure, url: form.getAttribute("action"), thread: form.dataset.thread, ...added });
   },
   typed: () => state() === "active" && fetch("/chat/typing", { method: "POST", headers: headers() }).catch(() => {}),
   keep: (form, text) => keep("draft", text),
 });
-document.addEventListener("outbox:refused", ({ detail }) => { putBack(bar, detail.body); keep("draft", bar.elements.body.value); });
+document.addEventListener("outbox:refused", ({ detail }) => {
+  const writing = bar.elements.body.value || !bar.contains(document.activeElement);
+  putBack(bar, detail.body);
+  keep("draft", bar.elements.body.value);
+  if (!writing) document.querySelector("#refused [data-act]")?.focus();
+});
 
 const keepFiles = (list, numbers) => keep("files", numbers);
 document.addEventListener("files:coming", () => fetch("/chat/here", { method: "POST", headers: headers() }).catch(() => {}));
@@ -251,10 +256,10 @@ document.addEventListener("submit", async (event) => {
   const button = form.querySelector("[type=submit]");
   if (button.getAttribute("aria-busy")) return;
   button.setAttribute("aria-busy", "true");
-  const status = await post("/chat", { ...facts, ...Object.fromEntries(new FormData(form)), key: question, page: page() });
+  const status = await post("/chat", { ...facts, ...Object.fromEntries(new FormData(form, event.submitter)), key: question, page: page() });
   button.removeAttribute("aria-busy");
   if (document.getElementById("form-lost")) document.getElementById("form-lost").hidden = Boolean(status && status < 500);
-  if (status === 422) document.querySelector("#form [aria-invalid]")?.focus();
+  if (status === 422) document.querySelector("#form :is([aria-invalid], [data-act=adapt])")?.focus();
   else noticed();
 });
 
@@ -279,6 +284,11 @@ function dropForm() {
 // ---- controls --------------------------------------------------------------------------------------------------------
 
 const acts = {
+  adapt: (button) => { // a number that was warned of: back to the text
+    const text = (button.closest("form") ?? bar).querySelector("textarea");
+    button.closest(".notice").remove();
+    text.focus();
+  },
   minimise: () => tell("minimise"),
   end: () => (["waiting", "active"].includes(state()) ? document.getElementById("end-dialog").showModal() : acts.close()),
   "stop-waiting": () => leave(),
@@ -314,8 +324,8 @@ async function leave() {
 }
 
 document.addEventListener("click", (event) => {
-  const act = event.target.closest?.("[data-act]")?.dataset.act;
-  if (act) acts[act]?.();
+  const button = event.target.closest?.("[data-act]");
+  if (button) acts[button.dataset.act]?.(button);
   if (event.target.closest?.("[data-retry]")) outbox.retry();
 });
 document.getElementById("end-dialog").addEventListener("close", ({ target }) => {
@@ -323,7 +333,10 @@ document.getElementById("end-dialog").addEventListener("close", ({ target }) => 
   target.returnValue = "";
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open], :popover-open")) tell("minimise");
+  if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open], :popover-open")) return;
+  const adapt = document.querySelector("[data-act=adapt]");
+  if (adapt) adapt.click();
+  else tell("minimise");
 });
 
 function focusWhereItBelongs() {
@@ -338,9 +351,9 @@ let answered = "";
 document.addEventListener("submit", ({ target }) => { if (["rating", "copy"].includes(target.id)) answered = target.id; });
 document.addEventListener("htmx:after:swap", () => {
   const part = document.getElementById(answered);
-  if (!part || part.matches("form:not(:has([aria-invalid]))")) return;
+  if (!part || part.matches("form:not(:has([aria-invalid], [data-act]))")) return;
   answered = "";
-  (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid]") ?? part).focus();
+  (part.querySelector("[aria-invalid] input, input[aria-invalid], textarea[aria-invalid], [data-act]") ?? part).focus();
 });
 
 // ---- the focus -------------------------------------------------------------------------------------------------------

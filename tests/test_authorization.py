@@ -76,6 +76,7 @@ GET    /chats/{chat:int}/invite                    401     401      401   200   
 POST   /chats/{chat:int}/invite                    401     401      401   422   404        404   403
 DELETE /chats/{chat:int}/invite                    401     401      401   200   404        404   403
 POST   /chats/{chat:int}/messages/{seq:int}/withdrawal 401   401     401   200   404        404   403
+POST   /chats/{chat:int}/messages/{seq:int}/numbers 401    401      401   404   404        404   404
 PUT    /chats/{chat:int}/case                      401     401      401   200   404        404   403
 GET    /chats/{chat:int}/text                      401     401      401   200   404        404   403
 GET    /chats/{chat:int}/past                      401     401      401   404   404        404   403

@@ -1,6 +1,7 @@
 """The database: the same promises on SQLite and on PostgreSQL."""
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -144,6 +145,34 @@ async def test_rows_survive_every_migration(
             assert min(kept.values()) > 0
         finally:
             await db.disconnect()
+
+
+async def test_who_could_read_conversations_may_still_see_the_numbers_in_them(
+    blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that an admin made before numbers were hidden loses nothing; one that could not read gains
+    nothing."""
+    files = {file.name[:4]: file for file in migrations.HERE.glob("*.sql")}
+    monkeypatch.setattr(migrations, "HERE", tmp_path)
+    for number in sorted(each for each in files if each < "0022"):
+        shutil.copy(files[number], tmp_path)
+    await db.connect(blank)
+    for name, permissions in (("a", '["chat"]'), ("b", '["manage_desk", "read_log"]'), ("c", "[]")):
+        await db.sql("INSERT INTO role (name, permissions) VALUES ({}, {})", name, permissions)
+    await db.sql("INSERT INTO role (name, permissions) VALUES ({}, {})", "d", '["manage_people"]')
+    await db.disconnect()
+    shutil.copy(files["0022"], tmp_path)
+    await db.connect(blank)
+    try:
+        rows = await db.sql("SELECT name, permissions FROM role ORDER BY name")
+    finally:
+        await db.disconnect()
+    assert [json.loads(row["permissions"]) for row in rows] == [
+        ["chat", "reveal_numbers"],
+        ["manage_desk", "read_log", "reveal_numbers"],
+        [],
+        ["manage_people"],
+    ]
 
 
 async def fill(tables: dict[str, dict[str, tuple[Any, ...]]]) -> None:

@@ -150,7 +150,7 @@ async def test_a_new_desk_has_three_roles(empty_desk: Desk) -> None:
         "supervisor",
         "admin",
     ]
-    assert await permissions("agent") == ["chat"]
+    assert await permissions("agent") == ["chat", "reveal_numbers"]
 
 
 # ---- in and out ------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async def many(connected: str, clock: Clock) -> dict[str, int]:
         chat = await made(
             Chat(visitor=visitor, widget=widget, queue=queue, state="ended", started_at=clock.now(), seq=1)
         )
-        await made(Message(chat=chat, seq=1, key=f"key-{at:08}", author="visitor", body=text))
+        await made(Message(chat=chat, seq=1, key=f"key-{at:08}", author="agent", body=text))
         found[text] = chat
     await searching.catch_up()
     return found

@@ -184,6 +184,9 @@ class Message(Table, tablename="message"):
     data: JSON = JSON(default="{}")  # facts of an event, for rendering it in any language
     sent_at = Timestamptz(default=now)
     withdrawn_at: Timestamptz = Timestamptz(null=True, default=None)  # by its author: gone for the visitor
+    numbers: Text = Text(
+        null=True, default=None
+    )  # in the body, to be hidden: [[from, to, kind], …]; null: not looked for
 
 
 class Invite(Table, tablename="invite"):

@@ -30,6 +30,7 @@ class Desk(Table, tablename="desk"):
     accessibility_on = Text(default="")  # the date of the desk's own last check
     security_contact = Text(default="")  # whom one tells of a leak; "": the contact above
     house_style: JSON = JSON(default="{}")  # properties of a theme file: name → value
+    numbers = Text(default="bsn rrn iban card")  # kinds that visitors are warned of and agents see hidden
 
 
 class Role(Table, tablename="role"):
