@@ -1,6 +1,6 @@
 """Organisation: the settings page of the desk itself: its name, its time zone, its language; how long whoever
-behaves badly is kept out, what can be called when somebody is in danger, with which numbers it is careful, and
-what the public pages say of it.
+behaves badly is kept out, what can be called when somebody is in danger, with which numbers it is careful,
+and what the public pages say of it.
 
 GET /settings/desk
 PUT /settings/desk
