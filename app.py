@@ -12,6 +12,8 @@ import contextlib
 import gc
 import os
 import re
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -30,9 +32,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 import db
 import features
 import layouts
-from db import example_desk
+import workers
+from db import clock, example_desk
 from db.settings import BadSetting, settings
 from layouts import problems
+from workers import CannotServe, Place, Supervisor
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -98,6 +102,7 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     try:
         for start in features.each("starts"):
             await start()
+        await db.begin_to_serve(orderly=app.state.get("orderly", False))
         tasks = [asyncio.create_task(task(stop), name=task.__qualname__) for task in features.each("tasks")]
         yield
     finally:
@@ -133,7 +138,19 @@ def dressed(app: ASGIApp) -> ASGIApp:
 
 class Server(uvicorn.Server):
     """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are
-    open."""
+    open. A worker says when it serves, and goes when its supervisor has gone."""
+
+    place: Place | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.place:
+            self.place.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self.place and os.getppid() != self.place.parent and not self.should_exit:
+            self.handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         for stop in features.each("stops"):
@@ -182,7 +199,9 @@ def configure_logs() -> None:
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     given_settings = {
-        name: value for name in ("host", "port", "data") if (value := getattr(given, name, None)) is not None
+        name: value
+        for name in ("host", "port", "workers", "data")
+        if (value := getattr(given, name, None)) is not None
     }
     try:
         settings.load(os.environ, demo=given.command == "demo", **given_settings)
@@ -196,11 +215,31 @@ def main(arguments: list[str] | None = None) -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 return asyncio.run(obeyed(partial(command, **chosen(given, own))))
             return INTERRUPTED
-    asyncio.run(prepare())
-    freeze()
-    running_server = server(create_app())
-    running_server.run()
+    if given_clock := workers.handed_over().get("clock"):
+        clock.go_by(*given_clock)
+    try:
+        asyncio.run(prepare())
+        app = create_app()
+        freeze()
+        return serve_together(app) if settings.workers > 1 else serve(app)
+    except CannotServe as error:
+        print(f"balie: {error}", file=sys.stderr)
+        return 2
+
+
+def serve(app: Litestar, place: Place | None = None) -> int:
+    running_server = server(app)
+    running_server.place = place
+    running_server.run(place.sockets if place else None)
     return 0 if running_server.started else 1
+
+
+def serve_together(app: Litestar) -> int:
+    def work(place: Place) -> int:
+        app.state.orderly = place.orderly
+        return serve(app, place)
+
+    return Supervisor(settings.workers, settings.host, settings.port, work).run()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -214,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
         if function is None:
             command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
             command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
+            command.add_argument("--workers", help="processes that serve, on PostgreSQL (BALIE_WORKERS, 1)")
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
         )
@@ -239,6 +279,8 @@ async def prepare() -> None:
     """Make the database, and say where to look and how to get in."""
     await db.connect(settings.database_url)
     try:
+        if (most := await db.most_processes()) < settings.workers:
+            raise CannotServe(f"this database has connections for {most} workers, not for {settings.workers}")
         lines = [f"Balie: {settings.url}"]
         if settings.demo:
             passwords = await example_desk.load(settings.demo_password or None)
