@@ -206,8 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings.load(os.environ, demo=given.command == "demo", **given_settings)
     except BadSetting as error:
-        print(f"balie: {error}", file=sys.stderr)
-        return 2
+        return complain(error, 2)
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     for name, _what, command, *own in features.each("commands"):
@@ -217,14 +216,22 @@ def main(arguments: list[str] | None = None) -> int:
             return INTERRUPTED
     if given_clock := workers.handed_over().get("clock"):
         clock.go_by(*given_clock)
+    together = settings.workers > 1
     try:
+        sockets = workers.address(settings.host, settings.port) if together else []
         asyncio.run(prepare())
-        app = create_app()
-        freeze()
-        return serve_together(app) if settings.workers > 1 else serve(app)
     except CannotServe as error:
-        print(f"balie: {error}", file=sys.stderr)
-        return 2
+        return complain(error, 1)
+    except BadSetting as error:
+        return complain(error, 2)
+    app = create_app()
+    freeze()
+    return serve_together(app, sockets) if together else serve(app)
+
+
+def complain(error: Exception, status: int) -> int:
+    print(f"balie: {error}", file=sys.stderr)
+    return status
 
 
 def serve(app: Litestar, place: Place | None = None) -> int:
@@ -234,12 +241,12 @@ def serve(app: Litestar, place: Place | None = None) -> int:
     return 0 if running_server.started else 1
 
 
-def serve_together(app: Litestar) -> int:
+def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
     def work(place: Place) -> int:
         app.state.orderly = place.orderly
         return serve(app, place)
 
-    return Supervisor(settings.workers, settings.host, settings.port, work).run()
+    return Supervisor(settings.workers, sockets, work).run()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -280,7 +287,7 @@ async def prepare() -> None:
     await db.connect(settings.database_url)
     try:
         if (most := await db.most_processes()) < settings.workers:
-            raise CannotServe(f"this database has connections for {most} workers, not for {settings.workers}")
+            raise BadSetting(f"this database has connections for {most} workers, not for {settings.workers}")
         lines = [f"Balie: {settings.url}"]
         if settings.demo:
             passwords = await example_desk.load(settings.demo_password or None)

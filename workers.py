@@ -60,10 +60,10 @@ class Worker:
 
 
 class Supervisor:
-    def __init__(self, count: int, host: str, port: int, serve: Serve) -> None:
+    def __init__(self, count: int, sockets: list[socket.socket], serve: Serve) -> None:
         self.count = count
+        self.sockets = sockets
         self.serve = serve
-        self.sockets = taken_over() or opened(host, port)
         self.elders: list[int] = handed_over().get("workers", [])  # of before SIGHUP; serve until ours do
         self.workers: list[Worker] = []
         self.heard: list[int] = []  # signals
@@ -202,12 +202,10 @@ def handed_over() -> dict[str, Any]:
     return found
 
 
-def taken_over() -> list[socket.socket]:
-    return [socket.socket(fileno=number) for number in handed_over().get("sockets", [])]
-
-
-def opened(host: str, port: int) -> list[socket.socket]:
-    """Every address of that name. From here on nobody is refused, only kept waiting."""
+def address(host: str, port: int) -> list[socket.socket]:
+    """Of the program before this one, or opened here. From here on nobody is refused, only kept waiting."""
+    if given := handed_over().get("sockets"):
+        return [socket.socket(fileno=number) for number in given]
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     try:
         return [listening_on(family, address) for family, _kind, _way, _name, address in dict.fromkeys(found)]
