@@ -12,12 +12,12 @@ recheck of `live`.
 
 import asyncio
 import contextlib
-import logging
 import random
 from collections.abc import Callable
 from typing import Any
 
 import asyncpg
+import structlog
 
 CHANNEL = "balie"
 LARGEST_BYTES = 7_900  # of one NOTIFY: PostgreSQL takes less than 8,000
@@ -36,7 +36,7 @@ SETTINGS = {
 }
 NOTIFY = "SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said"
 
-log = logging.getLogger("balie.db")
+log = structlog.get_logger("balie.db")
 
 
 class Wire:
@@ -97,7 +97,7 @@ class Wire:
             try:
                 await self.carry()
             except Exception as problem:
-                log.warning("the wire between the processes is cut: %r", problem)
+                log.warning("the wire between the processes is cut", problem=repr(problem))
             self.gaps += 1
             self.connection.terminate()
             while self.connection.is_closed():
