@@ -258,6 +258,8 @@ async def asking(url: str) -> AsyncIterator[list[str]]:
 async def test_a_worker_that_is_killed_takes_nothing_with_it(together: Served) -> None:
     async with talking(together.desk, together.desk) as talk:
         last = talk.window.last_id, talk.console.last_id
+        for person in (talk.jef, talk.an):
+            person.client.headers["Connection"] = "close"  # no idle line to one that is no more
     for number, pid in enumerate(await together.workers()):
         os.kill(pid, signal.SIGKILL)
         async with (
