@@ -225,6 +225,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         return complain(error, 2)
     app = create_app()
+    if together:
+        layouts.warm_up()  # once, for all of them
     freeze()
     return serve_together(app, sockets) if together else serve(app)
 

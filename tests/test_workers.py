@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -16,7 +18,7 @@ from db.tables import Chat, Presence, PrivateMessage, Readiness, Reservation, St
 from features import live, messages
 from tests import scenes
 from tests.conftest import Clock, Databases, Desk
-from tests.people import AgentClient, new_key
+from tests.people import AgentClient, Visitor, new_key
 from tests.processes import ROOT, Served, served
 from tests.streams import Stream
 from tests.test_offers import OPTIONS, buttons, offer
@@ -253,6 +255,68 @@ async def asking(url: str) -> AsyncIterator[list[str]]:
     task = asyncio.create_task(ask())
     yield refused
     task.cancel()
+
+
+class Tab:
+    """A page, as far as its stream goes: it comes back as htmx's extension makes it."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.url = httpx.URL(visitor.client.base_url)
+        self.headers = "".join(f"{name}: {value}\r\n" for name, value in visitor.client.headers.items())
+        self.retry_ms = 0
+        self.times: list[tuple[str, float]] = []  # when it came up, and when it went down
+
+    async def stay(self) -> None:
+        failures = 0
+        while True:
+            with suppress(OSError):
+                came = len(self.times)
+                await self.follow()
+                failures = 0 if len(self.times) > came else failures
+            delay_ms = min(max(self.retry_ms, 500) * 2**failures, 4_000)
+            failures += 1
+            await asyncio.sleep(delay_ms / 1000 * random.uniform(0.7, 1.3))
+
+    async def follow(self) -> None:
+        reader, writer = await asyncio.open_connection(self.url.host, self.url.port)
+        try:
+            writer.write(f"GET /chat/stream HTTP/1.1\r\n{self.headers}Host: balie\r\n\r\n".encode())
+            while line := await reader.readline():
+                if line.startswith(b"retry:"):
+                    self.retry_ms = int(line[6:])
+                if line.startswith(b"event: beat") and not self.is_up:
+                    self.times.append(("up", time.monotonic()))
+                if line.startswith(b"event: stopped"):
+                    self.times.append(("down", time.monotonic()))
+        finally:
+            writer.close()
+
+    @property
+    def is_up(self) -> bool:
+        return bool(self.times) and self.times[-1][0] == "up"
+
+
+@asynccontextmanager
+async def tabs(visitor: Visitor, count: int) -> AsyncIterator[list[Tab]]:
+    """One chat in many windows."""
+    made = [Tab(visitor) for _tab in range(count)]
+    tasks = []
+    for tab in made:
+        tasks.append(asyncio.create_task(tab.stay()))
+        await asyncio.sleep(0.005)
+    await scenes.eventually(lambda: all(tab.is_up for tab in made), 60)
+    yield made
+    for task in tasks:
+        task.cancel()
+
+
+async def test_pages_that_are_sent_away_come_back_soon_and_not_all_at_once(together: Served) -> None:
+    async with talking(together.desk, together.desk) as talk, tabs(talk.jef, 150) as pages:
+        together.process.send_signal(signal.SIGHUP)
+        await scenes.eventually(lambda: all(len(page.times) >= 3 and page.is_up for page in pages), 60)
+    absent = [page.times[2][1] - page.times[1][1] for page in pages]
+    assert max(absent) < 10
+    assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null())
 
 
 async def test_a_worker_that_is_killed_takes_nothing_with_it(together: Served) -> None:
