@@ -50,6 +50,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 DRAIN_S = 5
+WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
 INTERRUPTED = 130  # what a shell expects
 
 log = structlog.get_logger("balie")
@@ -167,10 +168,9 @@ def server(app: Litestar, **options: Any) -> Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=DRAIN_S,
             timeout_keep_alive=30,
             forwarded_allow_ips=settings.trusted_proxies,
-            **options,
+            **{"timeout_graceful_shutdown": DRAIN_S, **options},
         )
     )
 
@@ -237,7 +237,7 @@ def complain(error: Exception, status: int) -> int:
 
 
 def serve(app: Litestar, place: Place | None = None) -> int:
-    running_server = server(app)
+    running_server = server(app, timeout_graceful_shutdown=WORKER_DRAIN_S if place else DRAIN_S)
     running_server.place = place
     running_server.run(place.sockets if place else None)
     return 0 if running_server.started else 1

@@ -6,8 +6,8 @@ the other processes too, if this one could not say all that it had to.
 
 A process says what it has committed after the commit. NOTIFY inside the transaction would leave no gap
 between the two, but PostgreSQL commits such transactions one after another, each with a sync of the disk to
-itself. For the gap there is MISSED, which is said by whoever takes the place of a process that died, and the
-recheck of `live`.
+itself: with twenty writers a third as many. For the gap there is MISSED, which is said by whoever takes the
+place of a process that died, and the recheck of `live`.
 """
 
 import asyncio

@@ -304,7 +304,7 @@ async def tabs(visitor: Visitor, count: int) -> AsyncIterator[list[Tab]]:
     for tab in made:
         tasks.append(asyncio.create_task(tab.stay()))
         await asyncio.sleep(0.005)
-    await scenes.eventually(lambda: all(tab.is_up for tab in made), 60)
+    await scenes.eventually(lambda: all(tab.is_up for tab in made), 60 + count / 5)
     yield made
     for task in tasks:
         task.cancel()
