@@ -12,6 +12,8 @@ import contextlib
 import gc
 import os
 import re
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -30,9 +32,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 import db
 import features
 import layouts
-from db import example_desk
+import workers
+from db import clock, example_desk
 from db.settings import BadSetting, settings
 from layouts import problems
+from workers import CannotServe, Place, Supervisor
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -47,6 +51,7 @@ HEADERS = [
 ]
 ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
+WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
 INTERRUPTED = 130  # what a shell expects
 
 log = structlog.get_logger("balie")
@@ -99,6 +104,7 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     try:
         for start in features.each("starts"):
             await start()
+        await db.begin_to_serve(orderly=app.state.get("orderly", False))
         tasks = [asyncio.create_task(task(stop), name=task.__qualname__) for task in features.each("tasks")]
         yield
     finally:
@@ -136,7 +142,19 @@ def dressed(app: ASGIApp) -> ASGIApp:
 
 class Server(uvicorn.Server):
     """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are
-    open."""
+    open. A worker says when it serves, and goes when its supervisor has gone."""
+
+    place: Place | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.place:
+            self.place.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self.place and os.getppid() != self.place.parent and not self.should_exit:
+            self.handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         for stop in features.each("stops"):
@@ -153,10 +171,9 @@ def server(app: Litestar, **options: Any) -> Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=DRAIN_S,
             timeout_keep_alive=30,
             forwarded_allow_ips=settings.trusted_proxies,
-            **options,
+            **{"timeout_graceful_shutdown": DRAIN_S, **options},
         )
     )
 
@@ -185,13 +202,14 @@ def configure_logs() -> None:
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     given_settings = {
-        name: value for name in ("host", "port", "data") if (value := getattr(given, name, None)) is not None
+        name: value
+        for name in ("host", "port", "workers", "data")
+        if (value := getattr(given, name, None)) is not None
     }
     try:
         settings.load(os.environ, demo=given.command == "demo", **given_settings)
     except BadSetting as error:
-        print(f"balie: {error}", file=sys.stderr)
-        return 2
+        return complain(error, 2)
     configure_logs()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     for name, _what, command, *own in features.each("commands"):
@@ -199,11 +217,41 @@ def main(arguments: list[str] | None = None) -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 return asyncio.run(obeyed(partial(command, **chosen(given, own))))
             return INTERRUPTED
-    asyncio.run(prepare())
+    if given_clock := workers.handed_over().get("clock"):
+        clock.go_by(*given_clock)
+    together = settings.workers > 1
+    try:
+        sockets = workers.address(settings.host, settings.port) if together else []
+        asyncio.run(prepare())
+    except CannotServe as error:
+        return complain(error, 1)
+    except BadSetting as error:
+        return complain(error, 2)
+    app = create_app()
+    if together:
+        layouts.warm_up()  # once, for all of them
     freeze()
-    running_server = server(create_app())
-    running_server.run()
+    return serve_together(app, sockets) if together else serve(app)
+
+
+def complain(error: Exception, status: int) -> int:
+    print(f"balie: {error}", file=sys.stderr)
+    return status
+
+
+def serve(app: Litestar, place: Place | None = None) -> int:
+    running_server = server(app, timeout_graceful_shutdown=WORKER_DRAIN_S if place else DRAIN_S)
+    running_server.place = place
+    running_server.run(place.sockets if place else None)
     return 0 if running_server.started else 1
+
+
+def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
+    def work(place: Place) -> int:
+        app.state.orderly = place.orderly
+        return serve(app, place)
+
+    return Supervisor(settings.workers, sockets, work).run()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -217,6 +265,7 @@ def parser() -> argparse.ArgumentParser:
         if function is None:
             command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
             command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
+            command.add_argument("--workers", help="processes that serve, on PostgreSQL (BALIE_WORKERS, 1)")
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
         )
@@ -242,6 +291,8 @@ async def prepare() -> None:
     """Make the database, and say where to look and how to get in."""
     await db.connect(settings.database_url)
     try:
+        if (most := await db.most_processes()) < settings.workers:
+            raise BadSetting(f"this database has connections for {most} workers, not for {settings.workers}")
         lines = [f"Balie: {settings.url}"]
         if settings.demo:
             passwords = await example_desk.load(settings.demo_password or None)

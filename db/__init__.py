@@ -19,27 +19,35 @@ from typing import Any
 
 from piccolo.querystring import QueryString
 
-from db import migrations
+from db import migrations, wire
 from db.engine import Database, Postgres, Sqlite, TransactionError, UniqueViolation
 from db.tables import TABLES
+from db.wire import Wire
 
 __all__ = [
     "TransactionError",
     "UniqueViolation",
     "after_commit",
+    "begin_to_serve",
     "connect",
     "dialect",
     "disconnect",
     "execute",
+    "has_others",
+    "is_alone",
+    "listen",
     "lock",
+    "most_processes",
     "savepoint",
     "scrub",
     "snapshot",
     "sql",
+    "tell",
     "transaction",
 ]
 
 _engine: Database | None = None
+_wire: Wire | None = None
 
 
 async def connect(url: str) -> None:
@@ -59,8 +67,11 @@ async def connect(url: str) -> None:
 
 
 async def disconnect() -> None:
-    global _engine
+    global _engine, _wire
     engine, _engine = _engine, None
+    line, _wire = _wire, None
+    if line:
+        await line.close()
     if engine:
         await engine.close()
 
@@ -101,6 +112,50 @@ async def scrub() -> bool:
     """Outside a transaction: what was deleted is no longer in the database's own files either. It writes
     all of SQLite's file anew, and nobody else writes meanwhile. False if it was read all the time."""
     return await _connected().scrub([table._meta.tablename for table in TABLES])
+
+
+# ---- other processes of the same desk, on PostgreSQL -------------------------------------------------------
+
+
+async def listen(hear: Callable[[str], None], missed: Callable[[], None]) -> None:
+    """From here on this process hears what others `tell`; `missed` is called when it may not have. On SQLite
+    there are no others."""
+    global _wire
+    engine = _connected()
+    if isinstance(engine, Postgres):
+        line = Wire(engine.config["dsn"], hear, missed)
+        await line.open()
+        _wire = line
+
+
+def is_alone() -> bool:
+    """When this process began, no other served the desk: nobody held the lines that are in the database."""
+    return _wire is None or _wire.alone
+
+
+async def begin_to_serve(orderly: bool) -> None:
+    """What is done once per start of a desk is done: those that start beside this one may go on. Unless the
+    start is an orderly one, they hear that they may have missed what a process that died had committed."""
+    if _wire:
+        await _wire.be_ready()
+        if not (orderly or _wire.alone):
+            _wire.say(wire.MISSED)
+
+
+def has_others() -> bool:
+    """There is somebody to `tell`, perhaps."""
+    return _wire is not None
+
+
+def tell(words: str) -> None:
+    """After a commit."""
+    if _wire:
+        _wire.say(words)
+
+
+async def most_processes() -> int:
+    """For how many that serve at once there are connections."""
+    return await _connected().most_processes()
 
 
 async def sql(query: str, *args: Any) -> list[dict[str, Any]]:

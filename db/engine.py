@@ -38,6 +38,7 @@ BUSY_MS = 5_000  # how long to wait for another process that writes to the same 
 READERS = 2
 SCRUB_TRIES = 5
 POOL = 10
+SPARE = 10
 COMMAND_TIMEOUT_S = 60
 MIGRATION_TIMEOUT_S = 3_600
 
@@ -307,6 +308,9 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def lock(self, key: int) -> None:
         self._mine("lock")  # and that is all: the writer is alone
 
+    async def most_processes(self) -> int:
+        return 1
+
     async def scrub(self, tables: Sequence[str]) -> bool:
         async with self.turn:
             return await self.writer.run(_scrub)
@@ -456,6 +460,11 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
 
     async def lock(self, key: int) -> None:
         await self._mine("lock").run("SELECT pg_advisory_xact_lock($1)", [key])
+
+    async def most_processes(self) -> int:
+        """Each has a pool and the wire; a few connections are left for a second start, a backup, a person."""
+        allowed = await self._pool().fetchval("SHOW max_connections")
+        return max(1, (int(allowed) - SPARE) // (POOL + 1))
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Rows:
         if transaction := self.current_transaction.get():

@@ -101,6 +101,7 @@ class Settings:
     )
     host: str = _setting("the address to listen on", str, "127.0.0.1")
     port: int = _setting("the port to listen on", _port, "8000")
+    workers: int = _setting("how many processes serve the desk; more than one needs PostgreSQL", _count, "1")
     data: Path = _setting("the directory of the embedded database and of attachments", Path, "data")  # noqa: RUF009
     database_url: str = _setting(
         "sqlite:///path or postgresql://user:password@host/name",
@@ -161,6 +162,11 @@ class Settings:
         values = {each.name: _value(each, environ, overrides.get(each.name)) for each in _settable()}
         values["url"] = values["url"] or f"http://localhost:{values['port']}"
         values["database_url"] = values["database_url"] or f"sqlite:///{values['data']}/balie.sqlite3"
+        if values["workers"] > 1 and values["database_url"].startswith("sqlite:"):
+            raise BadSetting(
+                f"BALIE_WORKERS = {str(values['workers'])!r}: an SQLite file serves one process;"
+                " for more, name a PostgreSQL database in BALIE_DATABASE_URL"
+            )
         if values["oidc_issuer"] and not values["oidc_client_id"]:
             raise BadSetting("BALIE_OIDC_CLIENT_ID is missing beside BALIE_OIDC_ISSUER")
         for name, value in {**values, "demo": overrides.get("demo", False)}.items():

@@ -145,7 +145,7 @@ async def send(
         if is_new:
             await files.attach(Attachment, added, seq)
             await messages.set_unanswered(chat, since=now() if author == "visitor" else None)
-        db.after_commit(partial(messages.tell_of, chat, seq))
+        db.after_commit(partial(messages.tell_of, chat))
         return seq
 
 

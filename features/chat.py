@@ -158,6 +158,9 @@ class Window:
     def topics(self) -> Iterable[str]:
         return f"chat:{self.facts.chat}", f"queue:{self.facts.queue}"
 
+    def read(self) -> dict[str, int]:
+        return {f"chat:{self.facts.chat}": self.seen}
+
     async def opened(self) -> None:
         await presence.opened(self.presence, chat_id=self.facts.chat)
 

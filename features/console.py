@@ -79,6 +79,10 @@ class Console:
             *(topic for chat in self.seen for topic in topics_of(chat)),
         )
 
+    def read(self) -> dict[str, int]:
+        whispered = {private.topic(chat): seq for chat, seq in self.whispered.items()}
+        return {f"chat:{chat}": seq for chat, seq in self.seen.items()} | whispered
+
     async def opened(self) -> None:
         await presence.opened(self.presence, agent_id=self.person.id)
 

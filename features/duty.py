@@ -4,9 +4,12 @@ POST   /session/profile   choose a profile: on duty, paused at first
 PUT    /readiness         ready, or paused with a reason
 """
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post, put
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
@@ -19,6 +22,9 @@ from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
 
+log = structlog.get_logger(__name__)
+
+HOURS_EVERY_S = 10
 REASONS = ("break", "lunch", "meeting", "aftercare")  # an agent may choose these; routing knows others
 
 
@@ -110,10 +116,29 @@ async def redraw_me(viewer: Any, event: live.Event) -> Markup | None:
     )
 
 
-@live.on(live.Connected, LineMoved, ReadinessChanged, queues.QueueChanged, live.Ticked, page="console")
+@live.on(live.Connected, LineMoved, ReadinessChanged, queues.QueueChanged, page="console")
 async def redraw_lines(viewer: Any, event: live.Event) -> Markup | None:
-    """As time goes by, too: queues open and close."""
     return swap("#lines", ui.lines(await lines_of(viewer.person.id)))
+
+
+async def watch_hours(stop: asyncio.Event) -> None:
+    """As time goes by queues open and close: looked at once for all consoles of this process."""
+    before: set[int] = set()
+    while not stop.is_set():
+        try:
+            if any(topic.startswith("queue:") for topic in live.subscriptions):
+                before = await tell_of_hours(before)
+        except Exception:  # the next look may succeed
+            log.exception("a look at the hours failed")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), HOURS_EVERY_S)
+
+
+async def tell_of_hours(before: set[int]) -> set[int]:
+    open_ones = await hours.open_queues(now())
+    for queue in open_ones ^ before:
+        live.deliver(f"queue:{queue}", queues.QueueChanged(queue))
+    return open_ones
 
 
 @dataclass(frozen=True)
@@ -134,6 +159,7 @@ async def lines_of(agent: int) -> list[Line]:
 
 
 routes = [other_profile, choose_profile, set_readiness]
+tasks = [watch_hours]
 
 ui = template("""
 {% from "base.html" import plain %}

@@ -128,6 +128,8 @@ def tell(chat: int) -> None:
 
 async def restart() -> None:
     """We were down: nobody could answer."""
+    if not db.is_alone():
+        return
     anew = Chat.update({Chat.silent_since_at: now(), Chat.idle_asked_at: None})
     await anew.where(Chat.silent_since_at.is_not_null()).where(Chat.state.is_in(["waiting", "active"]))
 

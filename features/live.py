@@ -1,21 +1,27 @@
 """Live updates: the bus, and one event stream per page.
 
 A verb publishes what happened, after its commit; features say with `@live.on(…)` what a page then redraws;
-this module only carries it. Each stream renders for its own viewer, at delivery. Nothing here knows what a
-chat is.
+this module only carries it, to the pages of this process at once and to those of others over the wire of
+`db`. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
+
+Nothing stays untold: who falls behind, and everybody after a cut of the wire, is told to read all anew; and
+what is numbered (the threads of a chat) is compared with the pages every few seconds, should a process have
+died between a commit and its telling.
 """
 
 import asyncio
 import contextlib
+import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from typing import Annotated, Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Protocol, Union
 
 import msgspec
 import structlog
 from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
+import db
 from layouts import speaking
 
 log = structlog.get_logger(__name__)
@@ -24,6 +30,10 @@ BEAT_S = 15  # a page that does not answer two of these is gone (presence)
 BACKLOG = 200  # events a slow page may be behind before it is told to read everything anew
 SEND_TIMEOUT_S = 30
 RECONNECT_MS = 500
+COME_BACK_MS = 4  # when all are sent away at once, each may come back so much later than the one before
+COME_BACK_MOST_MS = 3_000
+RECHECK_S = 5
+RESTART = "restart"
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -64,6 +74,10 @@ class Viewer(Protocol):
     def cursor(self) -> str: ...
 
     def topics(self) -> Iterable[str]: ...
+
+    def read(self) -> Mapping[str, int]:
+        """Topic → the last number of what is `numbered` there that the page has."""
+        ...
 
     async def opened(self) -> None: ...
 
@@ -149,8 +163,84 @@ def subscribed(*topics: str) -> Iterator[Subscription]:
 
 
 def publish(topic: str, event: Event) -> None:
+    """Every page that follows the topic is told, whichever process has its stream."""
+    deliver(topic, event)
+    if db.has_others():
+        db.tell(msgspec.json.encode((topic, event)).decode())
+
+
+def deliver(topic: str, event: Event) -> None:
     for subscription in tuple(subscriptions.get(topic, ())):
         subscription.put(event)
+
+
+# ---- other processes -------------------------------------------------------------------------------------
+
+
+async def listen() -> None:
+    """Before anybody reads anything here."""
+    known = msgspec.json.Decoder(tuple[str, Union[tuple(events_of(Event))]])  # type: ignore[misc] # noqa: UP007
+
+    def hear(words: str) -> None:
+        try:
+            deliver(*known.decode(words))
+        except msgspec.MsgspecError:  # of another version of Balie, beside which this one runs for a while
+            resync()
+
+    await db.listen(hear, resync)
+
+
+def events_of(kind: type[Event]) -> Iterator[type[Event]]:
+    for event in kind.__subclasses__():
+        yield event
+        yield from events_of(event)
+
+
+def resync() -> None:
+    """Something may have gone unheard: everybody reads everything anew."""
+    for subscription in {each for followers in subscriptions.values() for each in followers}:
+        subscription.put(Connected())
+
+
+Read = Callable[[list[int]], Awaitable[Mapping[int, int]]]
+heads: dict[str, tuple[Read, Callable[[int], Event]]] = {}
+
+
+def numbered(kind: str, grown: Callable[[int], Event]) -> Callable[[Read], Read]:
+    """The decorated function reads the last numbers of the topics "kind:id". A page that has not heard of one
+    in time hears it from here."""
+
+    def register(read: Read) -> Read:
+        heads[kind] = read, grown
+        return read
+
+    return register
+
+
+async def recheck_all(stop: asyncio.Event) -> None:
+    """All that the pages of this process follow, one query of each kind."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RECHECK_S)
+        for kind in heads:
+            try:
+                await recheck(kind)
+            except Exception:  # the next look may succeed
+                log.exception("recheck failed", kind=kind)
+
+
+async def recheck(kind: str) -> None:
+    read, grown = heads[kind]
+    followed = {
+        (int(topic.partition(":")[2]), subscription): seen
+        for subscription, viewer in streams.items()
+        for topic, seen in viewer.read().items()
+        if topic.partition(":")[0] == kind
+    }
+    last = await read(sorted({id for id, _subscription in followed})) if followed else {}
+    for (id, subscription), seen in followed.items():
+        if last.get(id, seen) > seen:
+            subscription.put(grown(id))
 
 
 # ---- streams ---------------------------------------------------------------------------------------------
@@ -170,6 +260,7 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
+    sent_away = False
     subscription.follow(
         *viewer.topics()
     )  # before the first read, so that nothing happens unseen between the two
@@ -193,12 +284,14 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 async for message in redrawn(page, viewer, event):
                     yield message
                 if isinstance(event, Stopped):
-                    yield {"event": "stopped", "data": event.why}
+                    sent_away = event.why == RESTART
+                    yield farewell(event)
                     return
     finally:
         del streams[subscription]
         subscription.close()
-        afterwards(viewer.closed())
+        if not sent_away:
+            afterwards(viewer.closed())
 
 
 async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
@@ -214,8 +307,21 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict
         yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
 
 
-def stop(why: str = "restart") -> None:
-    """End all streams of this process; each page comes back by itself."""
+def farewell(event: Stopped) -> dict[str, Any]:
+    """Pages that are sent away all together do not come back all together."""
+    said: dict[str, Any] = {"event": "stopped", "data": event.why}
+    if event.why == RESTART:
+        said["retry"] = RECONNECT_MS + random.randrange(come_back_within_ms + 1)  # noqa: S311 – no secret
+    return said
+
+
+come_back_within_ms = 0
+
+
+def stop(why: str = RESTART) -> None:
+    """End all streams of this process; each page comes back by itself, and its owner has not left."""
+    global come_back_within_ms
+    come_back_within_ms = min(len(streams) * COME_BACK_MS, COME_BACK_MOST_MS)
     for subscription in tuple(streams):
         subscription.put(Stopped(why))
 
@@ -237,5 +343,7 @@ async def finished() -> None:
         await asyncio.gather(*unfinished, return_exceptions=True)
 
 
+starts = [listen]
+tasks = [recheck_all]
 stops = [stop]
 ends = [finished]

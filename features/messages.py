@@ -5,8 +5,6 @@ chat ("An joined", "ended by …") stands in the thread as a message of its own 
 the whole story.
 """
 
-import asyncio
-import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import structlog
 from markupsafe import Markup
 
 import db
@@ -33,8 +30,6 @@ UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
-
-log = structlog.get_logger(__name__)
 
 
 class MessagePosted(live.Event, frozen=True):
@@ -162,7 +157,7 @@ async def post(chat: int, key: str, text: str, *, author: str, name: str, agent:
         seq, is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
         if is_new:
             await set_unanswered(chat, since=now() if author == "visitor" else None)
-        db.after_commit(partial(tell_of, chat, seq))
+        db.after_commit(partial(tell_of, chat))
         return seq
 
 
@@ -227,7 +222,7 @@ async def tell(step: routing.StepFacts) -> None:
     data = step.data
     if step.what == "transferred" and data["queue"]:
         data = data | {"to": await queues.name_of(data["queue"])}
-    seq, _is_new = await write(
+    await write(
         step.chat,
         f"step-{step.id}",
         author="desk",
@@ -236,7 +231,7 @@ async def tell(step: routing.StepFacts) -> None:
         agent=step.agent,
         data=data,
     )
-    db.after_commit(partial(tell_of, step.chat, seq))
+    db.after_commit(partial(tell_of, step.chat))
 
 
 def cleaned(text: str) -> str:
@@ -399,42 +394,15 @@ def warning(key: str, kinds: Sequence[str]) -> Markup:
     return swap("#refused", ui.warned(key, kinds), "outerHTML")
 
 
-# ---- a crash between a commit and its telling must not be felt -------------------------------------------
-
-RECHECK_S = 5
-heads: dict[int, int] = {}  # chat → the last number that its pages have been told of
-
-
-async def recheck_heads(stop: asyncio.Event) -> None:
-    """Whatever happened to the telling: pages that follow a chat hear of what is in it, all chats in one
-    query."""
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RECHECK_S)
-        try:
-            await recheck()
-        except Exception:  # the next look may succeed
-            log.exception("recheck failed")
-
-
-async def recheck() -> None:
-    followed = [int(topic[5:]) for topic in live.subscriptions if topic.startswith("chat:")]
-    rows = await Chat.select(Chat.id, Chat.seq).where(Chat.id.is_in(followed)) if followed else []
-    now_there = {row["id"]: row["seq"] for row in rows}
-    for chat, seq in now_there.items():
-        if heads.get(chat, seq) < seq:
-            live.publish(f"chat:{chat}", MessagePosted(chat))
-    heads.clear()
-    heads.update(now_there)
-
-
-def tell_of(chat: int, seq: int) -> None:
-    if chat in heads:
-        heads[chat] = seq
+def tell_of(chat: int) -> None:
     live.publish(f"chat:{chat}", MessagePosted(chat))
 
 
-tasks = [recheck_heads]
+@live.numbered("chat", MessagePosted)
+async def last_of(chats: list[int]) -> dict[int, int]:
+    """The number of the last message of each."""
+    return {row["id"]: row["seq"] for row in await Chat.select(Chat.id, Chat.seq).where(Chat.id.is_in(chats))}
+
 
 ui = template("""
 {% from "components.html" import icon, in_language, notice %}

@@ -130,7 +130,7 @@ async def put_before(person: Person, chat: int, key: str, menu: Menu) -> int:
             await row.save()
             await draw(Offered(row.id, chat, key, menu, ()))
             await messages.set_unanswered(chat, since=None)
-        db.after_commit(partial(messages.tell_of, chat, seq))
+        db.after_commit(partial(messages.tell_of, chat))
         return seq
 
 
@@ -283,7 +283,7 @@ async def take(found: Offered, chosen: tuple[int, ...]) -> int:
             data={"about": about, "title": found.menu.title, "chosen": options},
         )
         await messages.set_unanswered(found.chat, since=now())
-        db.after_commit(partial(messages.tell_of, found.chat, seq))
+        db.after_commit(partial(messages.tell_of, found.chat))
         return seq
 
 
@@ -307,7 +307,7 @@ async def same_choice(found: Offered, chosen: tuple[int, ...]) -> int:
             _("You have already chosen from this menu. Write a message to change your choice.")
         )
     seq = await seq_of(found.chat, choice_key(found))
-    db.after_commit(partial(messages.tell_of, found.chat, seq))
+    db.after_commit(partial(messages.tell_of, found.chat))
     return seq
 
 

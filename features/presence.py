@@ -39,9 +39,11 @@ async def opened(key: str, agent_id: int | None = None, chat_id: int | None = No
     whose = Whose(agent_id, chat_id)
     async with db.transaction():
         await db.lock(LOCK)
+        was_live = await _is_live(whose)  # then everybody knows: a thousand that come back are little work
         await Presence.delete().where(Presence.key == _expectation(whose))
         await Presence.insert(_row(key, whose))
-        await _tell(whose, True)
+        if not was_live:
+            await _tell(whose, True)
 
 
 async def answered(key: str) -> bool:

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 import db
 from db.clock import now
-from db.tables import Chat, PrivateAttachment, PrivateMessage
+from db.tables import Chat, PrivateAttachment, PrivateMessage, PrivateThread
 from features import files, identity, live, messages
 from features.access import Person, agent_of, may
 from features.links import linked
@@ -179,6 +179,13 @@ def grown(viewer: Any, chat: int, notes: Sequence[Note]) -> Markup | None:
         return None
     viewer.whispered[chat] = notes[-1].seq
     return swap(f"#thread-{chat}", ui.notes(notes), "thread")
+
+
+@live.numbered("private", PrivatelyPosted)
+async def last_in(chats: list[int]) -> dict[int, int]:
+    """The number of the last private message of each."""
+    rows = await PrivateThread.select().where(PrivateThread.chat.is_in(chats))
+    return {row["chat"]: row["seq"] for row in rows}
 
 
 def last_of(notes: Iterable[Note]) -> int:

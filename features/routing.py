@@ -405,7 +405,10 @@ async def settle() -> None:
 
 async def restart() -> None:
     """We were down, which is nobody's fault: every clock stood still, every line is cut as of now and has the
-    usual time to come back. Once per start of the server, before its first request."""
+    usual time to come back. Once per start of the desk, before its first request: a process that starts
+    beside others brings nothing down."""
+    if not db.is_alone():
+        return
     async with acting() as desk:
         await presence.forget()
         down = await downtime(desk.now)

@@ -267,6 +267,14 @@ def module(name: str) -> Any:
     return env.get_template(name).module
 
 
+def warm_up() -> None:
+    """Now, instead of when somebody waits for it."""
+    for code in LANGUAGES:
+        translations(code)
+    for name in inline:
+        module(name)
+
+
 def template(source: str) -> Template:
     """Register the calling module's template, padded so that errors name the line in that module."""
     caller = sys._getframe(1)

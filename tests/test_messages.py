@@ -6,7 +6,7 @@ import pytest
 from markupsafe import escape
 
 from db.tables import Chat, Message, Step
-from features import messages
+from features import live, messages
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import Visitor, new_key
@@ -184,14 +184,13 @@ async def test_a_retry_after_a_lost_answer_is_told_to_those_who_look(desk: Desk)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads are looked at again sooner than in 5 s."""
-    monkeypatch.setattr(messages, "RECHECK_S", 0.1)
+    monkeypatch.setattr(live, "RECHECK_S", 0.1)
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_what_nobody_was_told_of_is_found(desk: Desk) -> None:
     """And no retry comes: the page went away too."""
     async with scenes.live(desk) as talk:
-        await scenes.eventually(lambda: int(talk.chat) in messages.heads)
         await messages.write(int(talk.chat), new_key(), author="visitor", body="Verloren?")
         await talk.console.wait_for("Verloren?")
 

@@ -162,12 +162,14 @@ async def test_whoever_follows_hears_in_the_same_transaction(
         if not live:
             raise ZeroDivisionError
 
+    bram = await room.person("bram")
     monkeypatch.setattr(presence, "followers", [listen])
     await presence.opened("second screen", agent_id=an)
+    await presence.opened("first screen", agent_id=bram)
     await presence.closed("console")
     with pytest.raises(ZeroDivisionError):
         await presence.closed("second screen")
-    assert heard == [((an, None), True), ((an, None), False)]
+    assert heard == [((bram, None), True), ((an, None), False)], "what was known already is not told"
     assert await presence.answered("second screen"), "as the rest failed, it has not closed"
 
 

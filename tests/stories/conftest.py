@@ -2,23 +2,19 @@
 
 A story ends with axe on each open page, and fails on whatever a browser complained about: an error in the
 console, or something that the content security policy had to stop. BALIE_SCREENSHOTS names a folder for
-pictures of how it ended.
+pictures of how it ended. BALIE_STORIES=postgresql: on PostgreSQL instead of SQLite, with two workers.
 """
 
-import asyncio
 import json
 import os
 import re
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +22,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from piccolo.table import Table
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -38,7 +35,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from db.tables import OpeningHours, Profile, Queue
+from tests.conftest import Databases
 from tests.people import PASSWORD, AgentClient
+from tests.stories.databases import Database, Postgresql, Rows, Sqlite, Statement, in_a_thread
 
 T = TypeVar("T")
 
@@ -122,6 +122,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 class Server:
     """`balie demo`, or `balie serve`, in a process of its own, which can be killed and started again."""
 
+    databases: Databases | None = None  # to make one on PostgreSQL
+
     def __init__(
         self, data: Path, now: str = WEDNESDAY_MORNING, how: str = "demo", **environment: str
     ) -> None:
@@ -133,10 +135,15 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = data.parent / f"{data.name}.log"
+        self.database: Database = Sqlite(data / "balie.sqlite3")
+        if self.databases:
+            url = in_a_thread(self.databases.make("postgresql", "empty"))
+            self.database = Postgresql(url)
+            self.environment |= {"BALIE_DATABASE_URL": url, "BALIE_WORKERS": "2"}
         self.process: subprocess.Popen[bytes] | None = None
         self.was_killed = False
         self.told = 0  # how much of the log is of earlier stories
-        self.first: dict[str, list[tuple[Any, ...]]] = {}
+        self.first: list[Statement] = []
 
     def start(self) -> None:
         """For the first time or again, which is no travel back in time."""
@@ -146,7 +153,12 @@ class Server:
         command = [sys.executable, "app.py", self.how, "--port", str(self.port), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**foreign, **own, **self.environment}, stdout=output, stderr=output
+                command,
+                cwd=ROOT,
+                env={**foreign, **own, **self.environment},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         self.wait_until_up()
 
@@ -166,7 +178,7 @@ class Server:
         """As a power cut would."""
         assert self.process is not None
         self.was_killed = True
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
@@ -178,7 +190,7 @@ class Server:
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     @property
@@ -186,17 +198,10 @@ class Server:
         """Of this story."""
         return self.output.read_text(errors="replace")[self.told :]
 
-    # -- its database file, which a story may look into, and change where waiting would take too long --
+    # -- its database --
 
-    @contextmanager
-    def database(self) -> Iterator[sqlite3.Connection]:
-        file = self.data / "balie.sqlite3"
-        with closing(sqlite3.connect(file, timeout=PATIENCE_MS / 1000)) as database, database:
-            yield database
-
-    def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self.database() as database:
-            return database.execute(query, values).fetchall()
+    def sql(self, query: str, *values: Any) -> Rows:
+        return self.database.do([(query, values)])
 
     def set(self, table: str, name: str, **columns: Any) -> None:
         """Columns of the queue or profile of this name."""
@@ -204,19 +209,27 @@ class Server:
         self.sql(f"UPDATE {table} SET {changes} WHERE name = ?", *columns.values(), name)
 
     def remember(self) -> None:
-        tables = ("queue", "profile", "opening_hours")
-        self.first = {table: self.sql(f"SELECT * FROM {table}") for table in tables}
+        self.first = [put for table in (Queue, Profile, OpeningHours) for put in self.rows_of(table)]
+
+    def rows_of(self, table: type[Table]) -> list[Statement]:
+        names = [column._meta.name for column in table._meta.columns]
+        columns = ", ".join(f'"{name}"' for name in names)
+        again = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        put = f"({columns}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT (id) DO UPDATE SET {again}"
+        rows = self.sql(f"SELECT {columns} FROM {table._meta.tablename}")
+        return [(f"INSERT INTO {table._meta.tablename} {put}", row) for row in rows]
 
     def forget(self) -> None:
         """Everything as it was before the first story."""
-        with self.database() as database:
-            for table in TRACES:
-                database.execute(f"DELETE FROM {table}")
-            for table, rows in self.first.items():
-                for row in rows:
-                    database.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        self.database.do([*((f"DELETE FROM {table}", ()) for table in TRACES), *self.first])
         self.was_killed = False
         self.told = len(self.output.read_text(errors="replace"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def another_database(databases: Databases) -> None:
+    if os.environ.get("BALIE_STORIES") == "postgresql":
+        Server.databases = databases
 
 
 @pytest.fixture
@@ -428,12 +441,6 @@ async def signed_in(url: str, username: str, profile: str) -> dict[str, str]:
     await agent.choose_profile(profile or next(iter(agent.profiles)))
     await agent.close()
     return dict(agent.client.cookies)
-
-
-def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Playwright has this one's event loop."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 # Colours on their way from one to another are nobody's choice.

@@ -50,7 +50,7 @@ def test_a_conversation_is_found_read_and_taken_along_and_the_audit_knows(
 ) -> None:
     conversation(browsers)
     admin = admin_at(browsers, "/settings/log")
-    indexed = "SELECT count(*) FROM log_words WHERE log_words MATCH 'gisteren'"
+    indexed = "SELECT count(*) FROM chat WHERE seq = log_seq"
     for _try in range(100):
         if server.sql(indexed) != [(0,)]:
             break

@@ -61,7 +61,7 @@ def test_somebody_is_invited_works_and_is_let_out(browsers: Browsers, server: Se
     expect(page.get_by_role("dialog", name=re.compile("aan"))).to_be_visible()
     assert time.monotonic() - let_out_at < WITHIN_S
     expect(visitor.status).not_to_contain_text("Verbonden met")
-    server.sql("UPDATE agent SET active = 0 WHERE username = ?", username)
+    server.sql("UPDATE agent SET active = FALSE WHERE username = ?", username)
 
 
 def test_a_second_step_is_set_up_and_asked_for(browsers: Browsers, server: Server) -> None:

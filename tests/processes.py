@@ -1,0 +1,88 @@
+"""Balie in processes of its own, beside the one that the tests run in, or with workers."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+import db
+import workers
+from tests.conftest import Desk, widget_key
+from tests.people import PASSWORD
+
+ROOT = Path(__file__).parents[1]
+START_S = 60
+STOP_S = 20
+
+
+@dataclass
+class Served:
+    """A desk, and the process that serves it or keeps those that do."""
+
+    desk: Desk
+    process: Process
+    output: Path
+    may_fail: bool = False  # and say so
+
+    async def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in (await asyncio.to_thread(children.read_text)).split()]
+
+    async def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_S):
+            return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def served(database: str, data: Path, *arguments: str, widget: str = "") -> AsyncIterator[Served]:
+    """`balie demo`, on a database which has the example desk."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    own = {"BALIE_DATABASE_URL": database, "BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_URL": url}
+    own |= {workers.HANDED_OVER: json.dumps({"clock": db.clock.reading()})}  # all go by the test's clock
+    foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
+    output = data / f"{port}.log"
+    command = [sys.executable, str(ROOT / "app.py"), "demo", "--port", str(port), "--data", str(data)]
+    with output.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, *arguments, env=foreign | own, stdout=log, stderr=log
+        )
+    desk = Desk(url, None, widget or await widget_key())
+    try:
+        await up(url, process, output)
+        running = Served(desk, process, output)
+        yield running
+        for person in desk.people:
+            await person.close()
+        if process.returncode is None:
+            await running.stop()
+        assert running.may_fail or "Traceback" not in output.read_text(), output.read_text()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def up(url: str, process: Process, output: Path) -> None:
+    async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False, verify=False) as client:
+        while True:
+            assert process.returncode is None, output.read_text()
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"{url}/health")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

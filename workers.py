@@ -1,0 +1,237 @@
+"""Several processes that serve one desk: they share its address, and whichever is free answers.
+
+One process, which itself serves nobody, opens the address, makes the workers and keeps them: one that dies is
+replaced, after a while that grows if it dies again at once. SIGTERM and SIGINT end them all, each when it has
+answered what it was asked. SIGHUP begins anew with the program as it is on the disk by then, while the
+address stays open: the workers go when their successors serve, and no request is lost.
+
+Workers are forked: they share the memory of what was loaded, and the clock.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from db import clock
+
+BACKLOG = 2048  # who may wait to be let in
+AGAIN_S, AGAIN_MOST_S = 0.5, 30.0
+STEADY_S = 10  # who has lived so long has not died of its start
+HANDED_OVER = "BALIE_HANDED_OVER"  # by the program before this one: what it had opened and begun
+ORDERLY = (0, -signal.SIGTERM, -signal.SIGINT)
+
+log = structlog.get_logger("balie")
+
+
+class CannotServe(Exception):
+    """With the reason."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker is given."""
+
+    sockets: list[socket.socket]
+    parent: int
+    orderly: bool  # nobody has died in it
+    ready: Callable[[], object]  # to be called when it serves
+
+
+Serve = Callable[[Place], int]
+
+
+@dataclass
+class Worker:
+    pid: int
+    began_s: float
+    pipe: int  # has something to read when it serves, or is no more
+    serves: bool = False
+
+
+class Supervisor:
+    def __init__(self, count: int, sockets: list[socket.socket], serve: Serve) -> None:
+        self.count = count
+        self.sockets = sockets
+        self.serve = serve
+        self.elders: list[int] = handed_over().get("workers", [])  # of before SIGHUP; serve until ours do
+        self.workers: list[Worker] = []
+        self.heard: list[int] = []  # signals
+        self.has_served = bool(self.elders)
+        self.somebody_died = False
+        self.deaths = 0  # in a row, soon after the start
+        self.not_before_s = 0.0
+
+    def run(self) -> int:
+        with self.listening() as woken:
+            while not {signal.SIGTERM, signal.SIGINT} & set(self.heard):
+                if signal.SIGHUP in self.heard:
+                    self.begin_anew()
+                self.heard.clear()
+                self.fill_places()
+                self.wait(woken)
+                self.bury()
+                if self.deaths and not self.has_served:
+                    return self.end(1)
+        return self.end(0)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[int]:
+        """Signals are noted, and wake whoever reads here."""
+        woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(each, lambda number, _frame: self.heard.append(number))
+        yield woken
+
+    def wait(self, woken: int) -> None:
+        """Until something happens, or it is time for another worker."""
+        missing = len(self.workers) < self.count
+        patience_s = max(0.0, self.not_before_s - time.monotonic()) if missing else None
+        late = {each.pipe: each for each in self.workers if not each.serves}
+        readable, _, _ = select.select([woken, *late], [], [], patience_s)
+        for pipe in readable:
+            if pipe in late:
+                late[pipe].serves = bool(os.read(pipe, 1))
+            else:
+                os.read(pipe, 1024)
+        if len(self.workers) == self.count and all(each.serves for each in self.workers):
+            self.has_served = True
+            self.dismiss_elders()
+
+    # -- one more, one less ----------------------------------------------------------------------------------
+
+    def fill_places(self) -> None:
+        while len(self.workers) < self.count and time.monotonic() >= self.not_before_s:
+            self.workers.append(self.begin())
+
+    def begin(self) -> Worker:
+        reading, writing = os.pipe()
+        place = Place(self.sockets, os.getpid(), not self.somebody_died, lambda: os.write(writing, b"."))
+        self.somebody_died = False
+        with held_back():
+            pid = os.fork()
+            if pid == 0:
+                self.work(place)
+        os.close(writing)
+        return Worker(pid, time.monotonic(), reading)
+
+    def work(self, place: Place) -> None:
+        """In the new process, to its end."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(each, signal.SIG_DFL)
+            signal.signal(
+                signal.SIGHUP, signal.SIG_IGN
+            )  # the supervisor's, also if a terminal says it to all
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            status = self.serve(place)
+        except BaseException:
+            log.exception("a worker failed")
+        finally:
+            os._exit(status)
+
+    def bury(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                for worker in [each for each in self.workers if each.pid == found[0]]:
+                    self.lose(worker, os.waitstatus_to_exitcode(found[1]))
+                self.elders = [each for each in self.elders if each != found[0]]
+
+    def lose(self, worker: Worker, status: int) -> None:
+        self.workers.remove(worker)
+        os.close(worker.pipe)
+        lived_s = time.monotonic() - worker.began_s
+        if status not in ORDERLY:
+            self.somebody_died = True
+            log.error("a worker has died", pid=worker.pid, status=status, lived_s=round(lived_s))
+        self.deaths = 1 if worker.serves and lived_s > STEADY_S else self.deaths + 1
+        delay_s = AGAIN_S * 2 ** min(self.deaths - 2, 9) if self.deaths > 1 else 0
+        self.not_before_s = time.monotonic() + min(delay_s, AGAIN_MOST_S)
+
+    # -- the end, or a new beginning -------------------------------------------------------------------------
+
+    def end(self, status: int) -> int:
+        self.dismiss_elders()
+        for worker in self.workers:
+            send(worker.pid, signal.SIGTERM)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        return status
+
+    def dismiss_elders(self) -> None:
+        for pid in self.elders:
+            send(pid, signal.SIGTERM)
+        self.elders = []
+
+    def begin_anew(self) -> None:
+        """This process becomes the new program; the old one's workers are its elders."""
+        itself = [sys.executable, sys.argv[0], "--help"]
+        if subprocess.call(itself, stdout=subprocess.DEVNULL) != 0:  # noqa: S603 – ourselves
+            log.error("the program on the disk does not start: the one that runs goes on")
+            return
+        for each in self.sockets:
+            each.set_inheritable(True)
+        os.environ[HANDED_OVER] = json.dumps(
+            {
+                "sockets": [each.fileno() for each in self.sockets],
+                "workers": [*self.elders, *(each.pid for each in self.workers)],
+                "clock": clock.reading(),
+            }
+        )
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the new one can hear it
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 – ourselves
+
+
+def handed_over() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(os.environ.get(HANDED_OVER, "{}"))
+    return found
+
+
+def address(host: str, port: int) -> list[socket.socket]:
+    """Of the program before this one, or opened here. From here on nobody is refused, only kept waiting."""
+    if given := handed_over().get("sockets"):
+        return [socket.socket(fileno=number) for number in given]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        return [listening_on(family, address) for family, _kind, _way, _name, address in dict.fromkeys(found)]
+    except OSError as problem:
+        raise CannotServe(f"cannot listen on {host}:{port}: {problem.strerror}") from None
+
+
+def listening_on(family: int, address: Any) -> socket.socket:
+    # Named as TCP: asyncio does not know it otherwise, and each answer waits 40 ms for its second packet.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(address)
+    made.listen(BACKLOG)
+    return made
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Signals wait: a worker that is being made would miss them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def send(pid: int, what: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, what)
