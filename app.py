@@ -16,11 +16,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from types import FrameType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import structlog
 import uvicorn
 from litestar import Litestar, Request, _parsers
 from litestar.enums import ScopeType
@@ -30,7 +30,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 import db
 import features
 import layouts
-from db import example_desk
+from db import example_desk, logs
 from db.settings import BadSetting, settings
 from layouts import problems
 
@@ -47,8 +47,6 @@ HEADERS = [
 ]
 DRAIN_S = 5
 INTERRUPTED = 130  # what a shell expects
-
-log = structlog.get_logger("balie")
 
 
 def create_app() -> Litestar:
@@ -111,10 +109,12 @@ async def running(app: Litestar) -> AsyncIterator[None]:
 def dressed(app: ASGIApp) -> ASGIApp:
     """Every answer carries the policy, unless it brings one of its own; every text speaks the request's
     language. Around the whole application: what has no route gets an answer too."""
+    answers = features.each("answers")
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             return await app(scope, receive, send)
+        began = perf_counter()
         scope["path"] = scope["path"].replace("\0", "")
         wanted = dict(scope["headers"])
         asked = wanted.get(b"x-language") or wanted.get(b"accept-language") or b""
@@ -124,6 +124,9 @@ def dressed(app: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 own = {name.lower() for name, _value in message["headers"]}
                 message["headers"] = [*message["headers"], *(pair for pair in HEADERS if pair[0] not in own)]
+                took, route = perf_counter() - began, str(scope.get("path_template") or "")
+                for notice in answers:
+                    notice(scope["method"], route, message["status"], took)
             await send(message)
 
         return await app(scope, receive, dress)
@@ -158,24 +161,6 @@ def server(app: Litestar, **options: Any) -> Server:
     )
 
 
-def configure_logs() -> None:
-    """Plain lines on standard error. Tracebacks show no values: they would hold messages, names and
-    tokens."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(
-                key_order=["timestamp", "level", "event"], drop_missing=True
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 # ---- the command line ------------------------------------------------------------------------------------
 
 
@@ -189,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         print(f"balie: {error}", file=sys.stderr)
         return 2
-    configure_logs()
+    logs.configure(settings.log_level, settings.log_format)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:

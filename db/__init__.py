@@ -28,6 +28,7 @@ __all__ = [
     "UniqueViolation",
     "after_commit",
     "connect",
+    "connections",
     "dialect",
     "disconnect",
     "execute",
@@ -110,6 +111,11 @@ async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
     matters."""
     engine = _connected()
     return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
+
+
+def connections() -> tuple[int, int]:
+    """How many this process has, and how many of them have nothing to do."""
+    return _connected().connections()
 
 
 async def execute(query: str, args: Sequence[Any]) -> None:

@@ -30,6 +30,8 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine, dict_factory
 from piccolo.querystring import QueryString
 
+from db import waits
+
 T = TypeVar("T")
 Rows = list[Any]
 log = logging.getLogger("balie.db")
@@ -307,6 +309,11 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def lock(self, key: int) -> None:
         self._mine("lock")  # and that is all: the writer is alone
 
+    def connections(self) -> tuple[int, int]:
+        """How many, and how many of them have nothing to do."""
+        idle = self.readers.idle.qsize() + self.writer.idle.qsize()
+        return READERS + 1, idle
+
     async def scrub(self, tables: Sequence[str]) -> bool:
         async with self.turn:
             return await self.writer.run(_scrub)
@@ -322,7 +329,7 @@ class SqliteTransaction(Transaction):
     engine: Sqlite
 
     async def take_connection(self) -> None:
-        await self.engine.turn.acquire()
+        await waits.line.measure(self.engine.turn.acquire())
 
     async def begin(self) -> None:
         await self.engine.writer.run(_fetch, "BEGIN IMMEDIATE", ())
@@ -462,6 +469,10 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
             return await transaction.run(ddl, (), MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
         return await self._pool().fetch(ddl, timeout=MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
 
+    def connections(self) -> tuple[int, int]:
+        """How many, and how many of them have nothing to do."""
+        return self._pool().get_size(), self._pool().get_idle_size()
+
     async def scrub(self, tables: Sequence[str]) -> bool:
         names = ", ".join(f'"{name}"' for name in tables)
         await self._pool().execute(f"VACUUM {names}", timeout=MIGRATION_TIMEOUT_S)
@@ -481,7 +492,7 @@ class PostgresTransaction(Transaction):
     connection: Any
 
     async def take_connection(self) -> None:
-        self.connection = await self.engine._pool().acquire()
+        self.connection = await waits.line.measure(self.engine._pool().acquire())
 
     async def begin(self) -> None:
         await self.connection.execute("BEGIN")

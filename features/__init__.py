@@ -1,8 +1,9 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
-for the terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `answers`, called
+with each answer's method, address (as routes write it), status and seconds; `welcome`, lines for the
+terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
 is told) for every argument, which the function gets by name.
 """
 
@@ -25,6 +26,7 @@ from features import (
     conversations,
     conversions,
     copies,
+    counters,
     demo,
     desk,
     details,
@@ -54,6 +56,7 @@ from features import (
     marks,
     matching,
     messages,
+    metrics,
     moving,
     offer_settings,
     offers,
@@ -107,6 +110,7 @@ from features import (
 )
 
 ALL: tuple[ModuleType, ...] = (
+    counters,
     live,
     desk,
     mail,
@@ -199,6 +203,7 @@ ALL: tuple[ModuleType, ...] = (
     register,
     moving,
     demo,
+    metrics,
     health,
 )
 

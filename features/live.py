@@ -16,6 +16,7 @@ import structlog
 from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
+from features import counters
 from layouts import speaking
 
 log = structlog.get_logger(__name__)
@@ -103,6 +104,7 @@ class Subscription:
 
     def put(self, event: Event) -> None:
         if len(self.backlog) >= BACKLOG:
+            counters.behind.inc()
             self.backlog = {Connected(): None, **self.farewells()}
         self.backlog[event] = None
         self.waiting.set()
@@ -209,6 +211,7 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict
             with speaking(viewer.language):
                 fragments.append(await redraw(viewer, event))
         except Exception:  # one broken feature must not silence the others on this page
+            counters.failed_redraws.inc()
             log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
     if data := "".join(fragment for fragment in fragments if fragment):
         yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}

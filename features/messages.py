@@ -22,7 +22,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Chat, Message
-from features import live, queues, routing
+from features import counters, live, queues, routing
 from features.links import linked
 from layouts import _, swap, template
 
@@ -390,6 +390,7 @@ async def recheck() -> None:
     now_there = {row["id"]: row["seq"] for row in rows}
     for chat, seq in now_there.items():
         if heads.get(chat, seq) < seq:
+            counters.unheard.inc()
             live.publish(f"chat:{chat}", MessagePosted(chat))
     heads.clear()
     heads.update(now_there)

@@ -23,6 +23,9 @@ GET    /demo                                       200     200      200   200   
 GET    /demo/2                                     200     200      200   200   200        200   200
 GET    /demo/token                                 404     404      404   404   404        404   404
 GET    /health                                     200     200      200   200   200        200   200
+GET    /health/live                                200     200      200   200   200        200   200
+GET    /health/ready                               200     200      200   200   200        200   200
+GET    /metrics                                    404     404      404   404   404        404   404
 GET    /embed.js                                   200     200      200   200   200        200   200
 GET    /static/{file_path:path}                    200     200      200   200   200        200   200
 HEAD   /static/{file_path:path}                    200     200      200   200   200        200   200
