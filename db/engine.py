@@ -436,6 +436,14 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
 
 
+# A commit is on the disk, also where the server's own answer to that is no.
+PROMISED = {"synchronous_commit": "on"}
+UNSAFE = (
+    "SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM pg_settings"
+    " WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+)
+
+
 class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
     """Piccolo's, with a pool."""
 
@@ -449,8 +457,10 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
             min_size=1,
             max_size=POOL,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings={"application_name": "balie", "jit": "off"},
+            server_settings=PROMISED | {"application_name": "balie", "jit": "off"},
         )
+        for name in await self._pool().fetchval(UNSAFE):
+            log.warning("the server's setting %s = off can lose what was acknowledged when power fails", name)
 
     async def close(self) -> None:
         await self.close_connection_pool()
