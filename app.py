@@ -179,7 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:
             with contextlib.suppress(KeyboardInterrupt):
-                return asyncio.run(obeyed(partial(command, **chosen(given, own))))
+                work = partial(command, **chosen(given, own))
+                status: int = asyncio.run(work() if getattr(command, "alone", False) else obeyed(work))
+                return status
             return INTERRUPTED
     asyncio.run(prepare())
     freeze()

@@ -4,7 +4,8 @@ A module may offer `routes`; `starts`, awaited before the first request; `tasks`
 told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `answers`, called
 with each answer's method, address (as routes write it), status and seconds; `welcome`, lines for the
 terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
-is told) for every argument, which the function gets by name.
+is told) for every argument, which the function gets by name. A command finds the database open, unless it is
+marked as `alone`.
 """
 
 from types import ModuleType
@@ -20,6 +21,7 @@ from features import (
     assets,
     attachments,
     audit,
+    backup,
     blocks,
     chat,
     console,
@@ -202,6 +204,7 @@ ALL: tuple[ModuleType, ...] = (
     erasure,
     register,
     moving,
+    backup,
     demo,
     metrics,
     health,

@@ -89,7 +89,8 @@ def calls(trace: Path) -> list[Call]:
             if process in open_of:
                 open_of.pop(process).ended = number
         elif found := re.match(r"(\w+)\(\d+<([^>]*)>(.*)", rest):
-            call = Call(*found.groups(), began=number, ended=number)
+            name, place, text = found.groups()
+            call = Call(name, place, text, number, number)
             made.append(call)
             if rest.endswith("<unfinished ...>"):
                 open_of[process] = call
