@@ -50,6 +50,8 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
+    # Its warnings are about requests that are none: anybody could fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 def renderer(form: str) -> Processor:

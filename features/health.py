@@ -55,6 +55,7 @@ class Watch:
     """Of this process, from its start."""
 
     stopping: bool = False
+    low: bool = False  # of room, and that has been said
     looked_s: float = 0.0
     found: Found = NOTHING
     look: "asyncio.Task[Found] | None" = field(default=None)
@@ -140,8 +141,9 @@ async def is_writable() -> bool:
 def room() -> bool:
     """On the disks that are written to."""
     free = min(shutil.disk_usage(place).free for place in places())
-    if free < LOW_BYTES:
+    if free < LOW_BYTES and not watch.low:
         log.warning("the disk is nearly full", megabytes=free // 1_000_000)
+    watch.low = free < LOW_BYTES
     return free >= FULL_BYTES
 
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -167,6 +168,8 @@ class Here(Collector):
         yield CounterMetricFamily("balie_database_turns", about, value=waits.line.served)
         about = "How long they waited for it, together"
         yield CounterMetricFamily("balie_database_waited_seconds", about, value=waits.line.seconds)
+        free = shutil.disk_usage(settings.data).free
+        yield gauge("balie_disk_free_bytes", "Room on the disk of the data directory", free)
         with contextlib.suppress(RuntimeError):  # it is closed
             connections = GaugeMetricFamily("balie_database_connections", "Connections", labels=["state"])
             held, idle = db.connections()

@@ -111,6 +111,7 @@ async def test_what_happens_at_the_desk_can_be_counted(desk: Desk, clock: Clock)
     assert told["balie_database_turns_total"] > before["balie_database_turns_total"]
     assert told["balie_database_connections{state=idle}"] >= 1
     assert told["process_resident_memory_bytes"] > 10_000_000
+    assert told["balie_disk_free_bytes"] > 1_000_000
     assert not any("process=" in name for name in told), "it is alone"
 
 
