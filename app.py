@@ -18,11 +18,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from types import FrameType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import structlog
 import uvicorn
 from litestar import Litestar, Request, _parsers
 from litestar.enums import ScopeType
@@ -33,7 +33,7 @@ import db
 import features
 import layouts
 import workers
-from db import clock, example_desk
+from db import clock, example_desk, logs
 from db.settings import BadSetting, settings
 from layouts import problems
 from workers import CannotServe, Place, Supervisor
@@ -53,8 +53,6 @@ ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
 INTERRUPTED = 130  # what a shell expects
-
-log = structlog.get_logger("balie")
 
 
 def create_app() -> Litestar:
@@ -119,10 +117,12 @@ def dressed(app: ASGIApp) -> ASGIApp:
     """Every answer carries the policy, unless it brings one of its own; every text speaks the language that
     the address asks for (?lang=fr), else the page that sends the request, else the browser. Around the whole
     application: what has no route gets an answer too."""
+    answers = features.each("answers")
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             return await app(scope, receive, send)
+        began = perf_counter()
         scope["path"] = scope["path"].replace("\0", "")
         wanted = dict(scope["headers"])
         chosen = ASKED_LANGUAGE.search(scope["query_string"])
@@ -133,6 +133,9 @@ def dressed(app: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 own = {name.lower() for name, _value in message["headers"]}
                 message["headers"] = [*message["headers"], *(pair for pair in HEADERS if pair[0] not in own)]
+                took, route = perf_counter() - began, str(scope.get("path_template") or "")
+                for notice in answers:
+                    notice(scope["method"], route, message["status"], took)
             await send(message)
 
         return await app(scope, receive, dress)
@@ -178,24 +181,6 @@ def server(app: Litestar, **options: Any) -> Server:
     )
 
 
-def configure_logs() -> None:
-    """Plain lines on standard error. Tracebacks show no values: they would hold messages, names and
-    tokens."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(
-                key_order=["timestamp", "level", "event"], drop_missing=True
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 # ---- the command line ------------------------------------------------------------------------------------
 
 
@@ -210,12 +195,14 @@ def main(arguments: list[str] | None = None) -> int:
         settings.load(os.environ, demo=given.command == "demo", **given_settings)
     except BadSetting as error:
         return complain(error, 2)
-    configure_logs()
+    logs.configure(settings.log_level, settings.log_format)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:
             with contextlib.suppress(KeyboardInterrupt):
-                return asyncio.run(obeyed(partial(command, **chosen(given, own))))
+                work = partial(command, **chosen(given, own))
+                status: int = asyncio.run(work() if getattr(command, "alone", False) else obeyed(work))
+                return status
             return INTERRUPTED
     if given_clock := workers.handed_over().get("clock"):
         clock.go_by(*given_clock)

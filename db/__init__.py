@@ -30,6 +30,7 @@ __all__ = [
     "after_commit",
     "begin_to_serve",
     "connect",
+    "connections",
     "dialect",
     "disconnect",
     "execute",
@@ -165,6 +166,11 @@ async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
     matters."""
     engine = _connected()
     return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
+
+
+def connections() -> tuple[int, int]:
+    """How many this process has, and how many of them have nothing to do."""
+    return _connected().connections()
 
 
 async def execute(query: str, args: Sequence[Any]) -> None:

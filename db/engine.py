@@ -30,6 +30,8 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine, dict_factory
 from piccolo.querystring import QueryString
 
+from db import waits
+
 T = TypeVar("T")
 Rows = list[Any]
 log = logging.getLogger("balie.db")
@@ -311,6 +313,12 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def most_processes(self) -> int:
         return 1
 
+
+    def connections(self) -> tuple[int, int]:
+        """How many, and how many of them have nothing to do."""
+        idle = self.readers.idle.qsize() + self.writer.idle.qsize()
+        return READERS + 1, idle
+
     async def scrub(self, tables: Sequence[str]) -> bool:
         async with self.turn:
             return await self.writer.run(_scrub)
@@ -326,7 +334,7 @@ class SqliteTransaction(Transaction):
     engine: Sqlite
 
     async def take_connection(self) -> None:
-        await self.engine.turn.acquire()
+        await waits.line.measure(self.engine.turn.acquire())
 
     async def begin(self) -> None:
         await self.engine.writer.run(_fetch, "BEGIN IMMEDIATE", ())
@@ -433,6 +441,14 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
 
 
+# A commit is on the disk, also where the server's own answer to that is no.
+PROMISED = {"synchronous_commit": "on"}
+UNSAFE = (
+    "SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM pg_settings"
+    " WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+)
+
+
 class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
     """Piccolo's, with a pool."""
 
@@ -446,8 +462,10 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
             min_size=1,
             max_size=POOL,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings={"application_name": "balie", "jit": "off"},
+            server_settings=PROMISED | {"application_name": "balie", "jit": "off"},
         )
+        for name in await self._pool().fetchval(UNSAFE):
+            log.warning("the server's setting %s = off can lose what was acknowledged when power fails", name)
 
     async def close(self) -> None:
         await self.close_connection_pool()
@@ -471,6 +489,10 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
             return await transaction.run(ddl, (), MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
         return await self._pool().fetch(ddl, timeout=MIGRATION_TIMEOUT_S)  # type: ignore[no-any-return]
 
+    def connections(self) -> tuple[int, int]:
+        """How many, and how many of them have nothing to do."""
+        return self._pool().get_size(), self._pool().get_idle_size()
+
     async def scrub(self, tables: Sequence[str]) -> bool:
         names = ", ".join(f'"{name}"' for name in tables)
         await self._pool().execute(f"VACUUM {names}", timeout=MIGRATION_TIMEOUT_S)
@@ -490,7 +512,7 @@ class PostgresTransaction(Transaction):
     connection: Any
 
     async def take_connection(self) -> None:
-        self.connection = await self.engine._pool().acquire()
+        self.connection = await waits.line.measure(self.engine._pool().acquire())
 
     async def begin(self) -> None:
         await self.connection.execute("BEGIN")

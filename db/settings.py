@@ -84,12 +84,34 @@ def _language(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if text and not re.fullmatch(r"[!-~]{16,}", text):
+        raise ValueError("not 16 characters or more, without spaces")
+    return text
+
+
+def _level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("not debug, info, warning or error")
+    return text.lower()
+
+
+def _form(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("not text or json")
+    return text
+
+
 def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
 def _networks(text: str) -> list[str]:
     return [str(ip_network(part)) for part in text.replace(",", " ").split()]
+
+
+# May hold a password: not to be repeated, not even where it is wrong.
+SECRET = ("database_url", "smtp_url", "oidc_client_secret", "metrics_token", "demo_password")
 
 
 @dataclass(frozen=True)
@@ -143,6 +165,17 @@ class Settings:
     )
     oidc_scopes: str = _setting("what that provider is asked for", str, "openid email profile")
     oidc_groups_claim: str = _setting("where it says which groups somebody is in", str, "groups")
+    metrics_token: str = _setting(
+        "what a monitor has to know to read /metrics, 16 characters or more; without it there are none",
+        _token,
+        shown="none",
+    )
+    log_level: str = _setting(
+        "the least that is logged: debug (a line for each request, too), info, warning or error",
+        _level,
+        "info",
+    )
+    log_format: str = _setting("how it is written: text, or json for a collector of logs", _form, "text")
     demo_password: str = _setting(
         "the password of everybody at the example desk", str, shown="made at the first start, and printed"
     )
@@ -196,7 +229,8 @@ def _value(setting: Field[Any], environ: Mapping[str, str], override: Any) -> An
     try:
         return setting.metadata["read"](given.strip())
     except ValueError as error:
-        raise BadSetting(f"{variable} = {given!r}: {error}") from None
+        shown = variable if setting.name in SECRET else f"{variable} = {given!r}"
+        raise BadSetting(f"{shown}: {error}") from None
 
 
 settings = Settings()

@@ -1,9 +1,11 @@
 """The features, each one module, lowest first: a feature imports only from those before it.
 
 A module may offer `routes`; `starts`, awaited before the first request; `tasks`, which run until they are
-told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `welcome`, lines
-for the terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
-is told) for every argument, which the function gets by name.
+told to stop; `stops`, called when the server is asked to end; `ends`, awaited when it has; `answers`, called
+with each answer's method, address (as routes write it), status and seconds; `welcome`, lines for the
+terminal; and `commands`, (name, what it does, function) each, and after it an ("--all", what argparse
+is told) for every argument, which the function gets by name. A command finds the database open, unless it is
+marked as `alone`.
 """
 
 from types import ModuleType
@@ -20,12 +22,14 @@ from features import (
     assets,
     attachments,
     audit,
+    backup,
     blocks,
     chat,
     console,
     conversations,
     conversions,
     copies,
+    counters,
     demo,
     desk,
     details,
@@ -61,6 +65,7 @@ from features import (
     masks,
     matching,
     messages,
+    metrics,
     moving,
     numbers,
     offer_settings,
@@ -120,6 +125,7 @@ from features import (
 )
 
 ALL: tuple[ModuleType, ...] = (
+    counters,
     live,
     desk,
     mail,
@@ -224,7 +230,9 @@ ALL: tuple[ModuleType, ...] = (
     help,
     accessibility,
     security_txt,
+    backup,
     demo,
+    metrics,
     health,
 )
 

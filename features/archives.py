@@ -62,6 +62,10 @@ class Refused(Exception):
     """Cannot be done; says why, to whoever sits at the terminal."""
 
 
+class OtherForm(Refused):
+    """It may be something else that Balie has written."""
+
+
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
     bytes: int
@@ -101,12 +105,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 @contextlib.contextmanager
 def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
-    """Under another name until it is whole, and for nobody else's eyes."""
+    """Under another name, its own, until it is whole, and for nobody else's eyes."""
     refuse_to_overwrite(path, force)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w+b") as file:
+        with open(temporary, "x+b", opener=for_nobody_else) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -114,6 +117,10 @@ def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def for_nobody_else(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
@@ -158,7 +165,7 @@ class Writer:
         except FileNotFoundError:
             return False
         with file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            if sha256_of(file) != sha256:
                 return False
             file.seek(0)
             with self._member(f"files/{sha256}", zipfile.ZIP_STORED) as member:
@@ -166,10 +173,22 @@ class Writer:
             self.count, self.bytes = self.count + 1, self.bytes + file.tell()
         return True
 
+    def whole(self, name: str, place: Path) -> Table:
+        """A file of another kind, and what it should be when it is read."""
+        digest, size = hashlib.sha256(), 0
+        with place.open("rb") as file, self._member(name, zipfile.ZIP_DEFLATED) as member:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                size += member.write(chunk)
+        return Table(0, size, digest.hexdigest())
+
     def finish(self, manifest: Manifest) -> None:
+        self.conclude(manifest, ABOUT.format(desk=manifest.desk, secrecy=SECRECY[manifest.kind]))
+
+    def conclude(self, manifest: Struct, readme: str) -> None:
         about = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         for name, text in (
-            (README, ABOUT.format(desk=manifest.desk, secrecy=SECRECY[manifest.kind]).encode()),
+            (README, readme.encode()),
             (MANIFEST, about),
         ):
             with self._member(name, zipfile.ZIP_DEFLATED) as member:
@@ -180,6 +199,10 @@ class Writer:
         info.compress_type = compression
         info.external_attr = 0o600 << 16
         return self.zip.open(info, "w", force_zip64=True)
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def path_of(table: str) -> str:
@@ -200,6 +223,8 @@ def undamaged(what: str) -> Iterator[None]:
 class Reader:
     """Nothing in it decides where anything is written, or how much."""
 
+    form, version = FORMAT, VERSION
+
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise Refused(f"there is no file {path}")
@@ -209,9 +234,9 @@ class Reader:
         for info in self.zip.infolist():
             self._add(info)
         head = self._manifest(Head)
-        if head.format != FORMAT:
-            raise Refused(f"{path} is no archive of a desk")
-        if head.version > VERSION:
+        if head.format != self.form:
+            raise OtherForm(f"{path} is no archive of a desk")
+        if head.version > self.version:
             raise Refused("the archive was made by a newer Balie: read it in with that one")
         self.head = head
 
@@ -232,27 +257,33 @@ class Reader:
         with undamaged(MANIFEST):
             return msgspec.json.decode(self.zip.read(info), type=form)
 
-    def manifest(self) -> Manifest:
-        return self._manifest(Manifest)
+    def room_for_all(self, free_bytes: int) -> None:
+        if (needed := sum(info.file_size for info in self.members.values())) > free_bytes:
+            raise Refused(
+                f"there is no room: {megabytes(needed)} are needed, {megabytes(free_bytes)} are free"
+            )
 
-    def check(self, manifest: Manifest, free_bytes: int) -> None:
-        """That all is there, nothing else, and that there is room for it; before anything is unpacked."""
-        wanted = {MANIFEST, README, *map(path_of, manifest.tables)}
+    def refuse_others(self, wanted: set[str], said: Files) -> None:
+        """What is there is what should be, as many attachments as there were, and nothing else."""
         files = {name for name in self.members if FILE.fullmatch(name)}
         if others := self.members.keys() - wanted - files:
             raise Refused(f"{min(others)!r} does not belong in the archive of a desk")
         if lost := wanted - self.members.keys():
             raise Refused(f"the archive is damaged: {min(lost)} is not in it")
+        size = sum(self.members[name].file_size for name in files)
+        if (len(files), size) != (said.count, said.bytes):
+            raise Refused(f"the archive is damaged: it should have {said.count} attachments")
+
+    def manifest(self) -> Manifest:
+        return self._manifest(Manifest)
+
+    def check(self, manifest: Manifest, free_bytes: int) -> None:
+        """That all is there, nothing else, and that there is room for it; before anything is unpacked."""
+        self.refuse_others({MANIFEST, README, *map(path_of, manifest.tables)}, manifest.files)
         for table, said in manifest.tables.items():
             if self.members[path_of(table)].file_size != said.bytes:
                 raise Refused(f"the archive is damaged: {path_of(table)} has another size than it should")
-        size = sum(self.members[name].file_size for name in files)
-        if (len(files), size) != (manifest.files.count, manifest.files.bytes):
-            raise Refused(f"the archive is damaged: it should have {manifest.files.count} attachments")
-        if (needed := sum(info.file_size for info in self.members.values())) > free_bytes:
-            raise Refused(
-                f"there is no room: {megabytes(needed)} are needed, {megabytes(free_bytes)} are free"
-            )
+        self.room_for_all(free_bytes)
 
     def lines(self, table: str, said: Table) -> Iterator[bytes]:
         name, digest, rows = path_of(table), hashlib.sha256(), 0
@@ -276,17 +307,25 @@ class Reader:
         return f"files/{sha256}" in self.members
 
     def unpack(self, sha256: str, place: Path) -> None:
-        name, digest = f"files/{sha256}", hashlib.sha256()
+        self.unpack_whole(f"files/{sha256}", sha256, place)
+
+    def unpack_whole(self, name: str, sha256: str, place: Path) -> None:
+        with open(place, "xb", opener=for_nobody_else) as file:
+            if self.digest(name, file) != sha256:
+                raise Refused(f"the archive is damaged: {name} is another file than it says")
+
+    def digest(self, name: str, copy: IO[bytes] | None = None) -> str:
+        """The SHA-256 of what is there."""
+        digest = hashlib.sha256()
         with (
             undamaged(f"the archive is damaged: {name}"),
             self.zip.open(self.members[name]) as packed,
-            place.open("xb") as file,
         ):
             while chunk := packed.read(CHUNK_BYTES):
                 digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != sha256:
-            raise Refused(f"the archive is damaged: {name} is another file than it says")
+                if copy:
+                    copy.write(chunk)
+        return digest.hexdigest()
 
 
 def megabytes(size: int) -> str:

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
 import db
+from features import counters
 from layouts import speaking
 
 log = structlog.get_logger(__name__)
@@ -117,6 +118,7 @@ class Subscription:
 
     def put(self, event: Event) -> None:
         if len(self.backlog) >= BACKLOG:
+            counters.behind.inc()
             self.backlog = {Connected(): None, **self.farewells()}
         self.backlog[event] = None
         self.waiting.set()
@@ -198,6 +200,7 @@ def events_of(kind: type[Event]) -> Iterator[type[Event]]:
 
 def resync() -> None:
     """Something may have gone unheard: everybody reads everything anew."""
+    counters.cut.inc()
     for subscription in {each for followers in subscriptions.values() for each in followers}:
         subscription.put(Connected())
 
@@ -240,6 +243,7 @@ async def recheck(kind: str) -> None:
     last = await read(sorted({id for id, _subscription in followed})) if followed else {}
     for (id, subscription), seen in followed.items():
         if last.get(id, seen) > seen:
+            counters.unheard.inc()
             subscription.put(grown(id))
 
 
@@ -302,6 +306,7 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict
             with speaking(viewer.language):
                 fragments.append(await redraw(viewer, event))
         except Exception:  # one broken feature must not silence the others on this page
+            counters.failed_redraws.inc()
             log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
     if data := "".join(fragment for fragment in fragments if fragment):
         yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,13 +144,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-async def write(archive: Writer, kind: Kind, progress: Progress) -> Manifest:
+async def write(archive: Writer, kind: Kind, progress: Progress, noted: bool = False) -> Manifest:
     desk = await Desk.select(Desk.id, Desk.name).first()
     if desk is None:
         raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
     fields = {"format": (None, "zip"), "private": (None, kind == "all"), "files": (None, kind == "all")}
-    async with db.transaction():  # before it is given out, so that it is known in any case
-        await audit.note(None, "exported", f"desk:{desk['id']}", fields)
+    if not noted:
+        async with db.transaction():  # before it is given out, so that it is known in any case
+            await audit.note(None, "exported", f"desk:{desk['id']}", fields)
     missing: list[str] = []
     async with db.snapshot():
         for table in moved(kind):
@@ -247,7 +249,7 @@ async def read(archive: Reader, progress: Progress) -> Manifest:
                 progress.tell(f"attachments: {sha256[:8]}")
             await refuse_if_missing(archive, manifest)
             await Desk.update({Desk.secret: secrets.token_hex(32)}).where(Desk.secret == "")
-            await note(manifest)
+            await note(manifest.made_at)
             os.sync()
     return manifest
 
@@ -273,8 +275,8 @@ def refuse_other_tables(manifest: Manifest) -> None:
         raise Refused("the archive holds no desk")
 
 
-def free_bytes() -> int:
-    return shutil.disk_usage(settings.data).free
+def free_bytes(place: Path | None = None) -> int:
+    return shutil.disk_usage(place or settings.data).free
 
 
 async def refuse_unless_empty() -> None:
@@ -306,9 +308,9 @@ async def refuse_if_missing(archive: Reader, manifest: Manifest) -> None:
             raise Refused(f"the archive is damaged: files/{sha256} is not in it")
 
 
-async def note(manifest: Manifest) -> None:
+async def note(made_at: datetime) -> None:
     desk = await Desk.select(Desk.id).first()
-    fields = {"made_at": (None, manifest.made_at.isoformat()), "conversations": (None, await Chat.count())}
+    fields = {"made_at": (None, made_at.isoformat()), "conversations": (None, await Chat.count())}
     await audit.note(None, "imported", f"desk:{desk and desk['id']}", fields)
 
 

@@ -209,9 +209,10 @@ def printed(*transcripts: Transcript) -> bytes:
     )
     try:
         return typeset(paper, "ua-1")
-    except typst.TypstError as error:
+    except typst.TypstError:
         # Then without the promise that every character can be read out; it is tagged all the same.
-        log.warning("a transcript is not PDF/UA", reason=error.message)
+        # Why, it says with the words of the conversation.
+        log.warning("a transcript is not PDF/UA")
         return typeset(paper)
 
 

@@ -144,7 +144,7 @@ class Line:
         except StopIteration:
             return
         except Exception as problem:
-            log.info("page_lost", problem=repr(problem))
+            log.info("page_lost", problem=type(problem).__name__)
         else:
             steps.close()
         self.dropped = True

@@ -21,9 +21,9 @@ door: Callable[[str], Markup] | None = (
 def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
     if isinstance(fault, InternalServerException) and fault.detail == "client disconnected prematurely":
-        log.info("page left in the middle of a request", path=request.url.path)
+        log.info("page left in the middle of a request", route=request.scope.get("path_template"))
     elif status >= 500:
-        log.error("failed", path=request.url.path, exc_info=fault)
+        log.error("failed", route=request.scope.get("path_template"), exc_info=fault)
     stale = isinstance(fault, HTTPException) and fault.detail == "csrf"
     by_visitor = "x-widget" in request.headers
     title, words = words_for(400 if stale or (status == 401 and by_visitor) else status)

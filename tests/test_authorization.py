@@ -27,6 +27,9 @@ GET    /help                                       200     200      200   200   
 GET    /help/{manual:str}                          200     200      200   200   200        200   200
 GET    /accessibility                              200     200      200   200   200        200   200
 GET    /.well-known/security.txt                   404     404      404   404   404        404   404
+GET    /health/live                                200     200      200   200   200        200   200
+GET    /health/ready                               200     200      200   200   200        200   200
+GET    /metrics                                    404     404      404   404   404        404   404
 GET    /embed.js                                   200     200      200   200   200        200   200
 GET    /static/{file_path:path}                    200     200      200   200   200        200   200
 HEAD   /static/{file_path:path}                    200     200      200   200   200        200   200

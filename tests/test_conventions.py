@@ -81,7 +81,13 @@ def test_every_route_names_its_guard() -> None:
 
 def test_guards_are_named() -> None:
     """By what they ask for, so that the list of routes can be read."""
-    known = {"public", "visitor", "signed_in", *(f"may_{permission}" for permission in access.PERMISSIONS)}
+    known = {
+        "public",
+        "visitor",
+        "signed_in",
+        "monitor",
+        *(f"may_{permission}" for permission in access.PERMISSIONS),
+    }
     named = {guard.__name__ for _method, _path, guards in routes() for guard in guards}
     assert named, "there are routes"
     assert {
