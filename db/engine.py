@@ -313,7 +313,6 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
     async def most_processes(self) -> int:
         return 1
 
-
     def connections(self) -> tuple[int, int]:
         """How many, and how many of them have nothing to do."""
         idle = self.readers.idle.qsize() + self.writer.idle.qsize()
