@@ -20,6 +20,7 @@ from typing import Any
 from piccolo.querystring import QueryString
 
 from db import migrations
+from db.appending import Appended, Entry
 from db.engine import Database, Postgres, Sqlite, TransactionError, UniqueViolation
 from db.tables import TABLES
 
@@ -27,9 +28,11 @@ __all__ = [
     "TransactionError",
     "UniqueViolation",
     "after_commit",
+    "append",
     "connect",
     "dialect",
     "disconnect",
+    "engine",
     "execute",
     "lock",
     "savepoint",
@@ -112,9 +115,19 @@ async def sql(query: str, *args: Any) -> list[dict[str, Any]]:
     return engine.transform_response_to_dicts(await engine.run_querystring(QueryString(query, *args)))
 
 
+async def append(entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+    """Writes a message, alone or in this transaction; `then` is called once it is committed, whatever has
+    become of who wrote it. None: the chat takes no more messages."""
+    return await _connected().append(entry, then)
+
+
 async def execute(query: str, args: Sequence[Any]) -> None:
     """A query with the database's own placeholders: for thousands of values at a time."""
     await _connected().run(query, args)
+
+
+def engine() -> Database:
+    return _connected()
 
 
 def _connected() -> Database:

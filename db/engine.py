@@ -14,13 +14,15 @@ A snapshot is a transaction that only reads, all of it as it was at its beginnin
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Token
+from contextvars import Context, Token
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -29,6 +31,10 @@ from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine, dict_factory
 from piccolo.querystring import QueryString
+
+from db import appending
+from db.appending import Appended, Entry
+from db.grouping import Group, call
 
 T = TypeVar("T")
 Rows = list[Any]
@@ -72,6 +78,24 @@ class _Transactional:
         raise NotImplementedError
 
     async def scrub(self, tables: Sequence[str]) -> bool:
+        raise NotImplementedError
+
+    async def glance(self, sql: str, args: Sequence[Any]) -> Rows:
+        """A read of a few rows by their keys."""
+        return await self.run(sql, args)
+
+    async def append(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        """Writes a message; `then` is called with its number once it is committed. A part of this task's
+        transaction, if there is one. None: the chat takes no more."""
+        if self.current_transaction.get() is None:
+            return await self.append_alone(entry, then)
+        appended: Appended | None = await self._mine("message").do(self.append_within, entry)
+        self.after_commit(partial(then, appended))
+        return appended
+
+    append_within: Callable[..., Any]  # what a transaction does with its connection
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
         raise NotImplementedError
 
     async def check_version(self) -> None:
@@ -140,10 +164,22 @@ class Transaction(BaseTransaction):
     async def give_connection_back(self) -> None:
         raise NotImplementedError
 
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Calls work(connection, *args) on the connection's own thread, if it has one."""
+        raise NotImplementedError
+
     async def run(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        self.check()
+        return await self._tried(self.execute(sql, args, timeout_s))
+
+    async def do(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self._tried(self.apply(work, *args))
+
+    async def _tried(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if fault := self._fault():
+            coroutine.close()
+            raise fault
         try:
-            return await self.execute(sql, args, timeout_s)
+            return await coroutine
         except BaseException:
             self.failed = True
             raise
@@ -288,8 +324,12 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
         self.turn = asyncio.Lock()  # to write; in order of arrival
         self.writer = _Connections(self.connection_kwargs, 1)
         self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")
+        self.eye = _connection(self.connection_kwargs, *_PRAGMAS, "query_only = ON", "busy_timeout = 0")
+        self.group = Group(self.turn, self.writer.run)
 
     async def close(self) -> None:
+        await self.group.close()
+        self.eye.close()
         self.readers.close()
         self.writer.close()
 
@@ -311,6 +351,20 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
         async with self.turn:
             return await self.writer.run(_scrub)
 
+    async def glance(self, sql: str, args: Sequence[Any]) -> Rows:
+        """On the spot: handing it to a thread costs ten times as much as reading."""
+        if self.current_transaction.get() is None:
+            with contextlib.suppress(
+                sqlite3.OperationalError
+            ):  # locked for a moment: then it waits elsewhere
+                return _fetch(self.eye, sql, args)
+        return await self.run(sql, args)
+
+    append_within = staticmethod(appending.on_sqlite)
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        return await self.group.add(appending.on_sqlite, entry, then=then)  # type: ignore[no-any-return]
+
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         if _ONLY_READS.match(sql):
             return await self.readers.run(_fetch, sql, args)
@@ -329,6 +383,9 @@ class SqliteTransaction(Transaction):
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         return await self.engine.writer.run(_fetch, sql, args)
+
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self.engine.writer.run(work, *args)
 
     async def commit(self) -> None:
         await self.engine.writer.run(sqlite3.Connection.commit)
@@ -467,6 +524,20 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
         await self._pool().execute(f"VACUUM {names}", timeout=MIGRATION_TIMEOUT_S)
         return True
 
+    append_within = staticmethod(appending.within_on_postgresql)
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        """In a task of its own: what is committed is told, even if whoever asked is gone by then."""
+        return await asyncio.shield(asyncio.create_task(self._append(entry, then), context=Context()))
+
+    async def _append(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        try:
+            appended = await appending.on_postgresql(self._pool(), entry)
+        except asyncpg.UniqueViolationError:  # the same, a moment ago
+            appended = await appending.on_postgresql(self._pool(), entry)
+        call(then, appended)
+        return appended
+
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         return await self._pool().fetch(sql, *args)  # type: ignore[no-any-return]
 
@@ -488,6 +559,9 @@ class PostgresTransaction(Transaction):
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         return await self.connection.fetch(sql, *args, timeout=timeout_s)  # type: ignore[no-any-return]
+
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await work(self.connection, *args)
 
     async def commit(self) -> None:
         await self.connection.execute("COMMIT")

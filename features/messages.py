@@ -20,7 +20,9 @@ from markupsafe import Markup
 
 import db
 import layouts
+from db.appending import Appended, Entry
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Chat, Message
 from features import live, queues, routing
 from features.links import linked
@@ -143,12 +145,8 @@ async def post(chat: int, key: str, text: str, *, author: str, name: str, agent:
     body = cleaned(text)
     if problem := problem_with(key, body):
         raise Refused(problem)
-    async with db.transaction():
-        seq, is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
-        if is_new:
-            await set_unanswered(chat, since=now() if author == "visitor" else None)
-        db.after_commit(partial(tell_of, chat, seq))
-        return seq
+    seq, _is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
+    return seq
 
 
 async def write(
@@ -161,46 +159,14 @@ async def write(
     body: str = "",
     kind: str = "text",
     data: dict[str, Any] | None = None,
-) -> tuple[int, bool]:
-    """The only writer of messages; within a transaction. Its number, and whether it is new. Counting up holds
-    the chat's row, so that nobody can read past a message that is not committed yet."""
-    allowed = Chat.state != "forming" if author == "desk" else Chat.state.is_in(["waiting", "active"])
-    counted = (
-        await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
-    )
-    earlier = await Message.select(Message.seq).where(Message.chat == chat).where(Message.key == key).first()
-    if earlier:
-        if counted:
-            await Chat.update({Chat.seq: Chat.seq - 1}).where(Chat.id == chat)
-        return earlier["seq"], False
-    if not counted:
+) -> Appended:
+    """The only writer of messages, alone or within a transaction. Its number, and whether it is new. Once it
+    is committed, those who follow the chat are told; when it was there already too."""
+    entry = Entry(chat, key, kind, author, agent, name, body, json.dumps(data or {}), now())
+    appended = await db.append(entry, partial(tell_of, chat))
+    if appended is None:
         raise ChatIsOver(_("This conversation has ended. Your message was not sent."))
-    seq: int = counted[0]["seq"]
-    await Message.insert(
-        Message(
-            chat=chat,
-            seq=seq,
-            key=key,
-            kind=kind,
-            author=author,
-            agent=agent,
-            name=name,
-            body=body,
-            data=json.dumps(data or {}),
-            sent_at=now(),
-        )
-    )
-    return seq, True
-
-
-async def set_unanswered(chat: int, since: datetime | None) -> None:
-    """Since when the visitor waits for an answer; a second question does not start the wait anew. None: an
-    agent has spoken, and from now on the visitor is silent. Either way nobody need ask who is still there."""
-    if since:
-        waits = "unanswered_since_at = COALESCE(unanswered_since_at, {}), silent_since_at = NULL"
-    else:
-        waits = "unanswered_since_at = NULL, silent_since_at = {}"
-    await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
+    return appended
 
 
 @routing.told("joined", "left", "returned", "transferred", "taken_over", "ended")
@@ -211,7 +177,7 @@ async def tell(step: routing.StepFacts) -> None:
     data = step.data
     if step.what == "transferred" and data["queue"]:
         data = data | {"to": await queues.name_of(data["queue"])}
-    seq, _is_new = await write(
+    await write(
         step.chat,
         f"step-{step.id}",
         author="desk",
@@ -220,7 +186,6 @@ async def tell(step: routing.StepFacts) -> None:
         agent=step.agent,
         data=data,
     )
-    db.after_commit(partial(tell_of, step.chat, seq))
 
 
 def cleaned(text: str) -> str:
@@ -271,29 +236,25 @@ async def line(chat: int, seq: int) -> Line | None:
     return next(iter(await between(chat, seq - 1, seq)), None)
 
 
-async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
-    query = (
-        Message.select(
-            Message.chat,
-            Message.key,
-            Message.seq,
-            Message.kind,
-            Message.author,
-            Message.agent,
-            Message.name,
-            Message.body,
-            Message.data,
-            Message.sent_at,
-            Message.withdrawn_at,
-        )
-        .where(Message.chat == chat)
-        .where(
-            Message.seq >= after
-        )  # one more than is asked for: whom the first line follows decides how it looks
-        .order_by(Message.seq)
+async def between(chat: int, after: int, upto: int = MOST) -> list[Line]:
+    return [line for line in lines(await rows_between(chat, after, upto)) if line.seq > after]
+
+
+@prepared
+def rows_between(chat: int, after: int, upto: int) -> Any:
+    """With one more than is asked for: whom the first line follows decides how it looks."""
+    columns = (
+        Message.chat,
+        Message.key,
+        Message.seq,
+        Message.kind,
+        Message.author,
+        Message.agent,
+        Message.name,
     )
-    rows = await (query.where(Message.seq <= upto) if upto else query)
-    return [line for line in lines(rows) if line.seq > after]
+    query = Message.select(*columns, Message.body, Message.data, Message.sent_at, Message.withdrawn_at)
+    reach = (Message.seq >= after) & (Message.seq <= upto)
+    return query.where(Message.chat == chat).where(reach).order_by(Message.seq)
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
@@ -395,9 +356,11 @@ async def recheck() -> None:
     heads.update(now_there)
 
 
-def tell_of(chat: int, seq: int) -> None:
+def tell_of(chat: int, appended: Appended | None) -> None:
+    if appended is None:
+        return
     if chat in heads:
-        heads[chat] = seq
+        heads[chat] = appended.seq
     live.publish(f"chat:{chat}", MessagePosted(chat))
 
 

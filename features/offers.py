@@ -21,12 +21,13 @@ from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
 import db
+from db.appending import Appended
 from db.clock import now
 from db.tables import Chat, Message, Offer, SavedOffer
 from features import messages, settings, visit, withdrawal
 from features.access import Caller, Person, agent_of, may, visitor, visitor_of
 from features.messages import ChatIsOver, Line, Refused
-from features.participations import mark_read, taking_part
+from features.participations import taking_part
 from layouts import _, html, number, swap, template
 
 FEWEST, MOST = 2, 10
@@ -103,7 +104,6 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     except ChatIsOver as over:
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
-    await mark_read(person.id, chat, seq)
     drawn = messages.ui.thread(await messages.thread(chat, seq - 1), "agent", person.id)
     done = {"HX-Trigger": json.dumps({"tool:done": {"chat": chat}})}
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
@@ -128,8 +128,6 @@ async def put_before(person: Person, chat: int, key: str, menu: Menu) -> int:
             row.options, row.offered_at = json.dumps(menu.options), now()
             await row.save()
             await draw(Offered(row.id, chat, key, menu, ()))
-            await messages.set_unanswered(chat, since=None)
-        db.after_commit(partial(messages.tell_of, chat, seq))
         return seq
 
 
@@ -281,8 +279,6 @@ async def take(found: Offered, chosen: tuple[int, ...]) -> int:
             body="\n".join([found.menu.title, *(f"✓ {option}" for option in options)]),
             data={"about": about, "title": found.menu.title, "chosen": options},
         )
-        await messages.set_unanswered(found.chat, since=now())
-        db.after_commit(partial(messages.tell_of, found.chat, seq))
         return seq
 
 
@@ -306,7 +302,7 @@ async def same_choice(found: Offered, chosen: tuple[int, ...]) -> int:
             _("You have already chosen from this menu. Write a message to change your choice.")
         )
     seq = await seq_of(found.chat, choice_key(found))
-    db.after_commit(partial(messages.tell_of, found.chat, seq))
+    db.after_commit(partial(messages.tell_of, found.chat, Appended(seq, is_new=False)))
     return seq
 
 

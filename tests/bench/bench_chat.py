@@ -70,7 +70,10 @@ async def measure(engine: str, databases: Databases, counts: list[int], seconds:
 
 
 def told(done: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.1f}" if isinstance(value, float) else f"{name} {value}" for name, value in done.items())
+    return "  ".join(
+        f"{name} {value:.1f}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in done.items()
+    )
 
 
 def work(kind: str, port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, float]:
@@ -79,7 +82,10 @@ def work(kind: str, port: int, pid: int, talks: list[load.Talk], seconds: float)
     before, began = cpu_s(pid), time.perf_counter()
     child = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_chat_load"],
-        input=given.encode(), stdout=subprocess.PIPE, cwd=ROOT, check=True,
+        input=given.encode(),
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        check=True,
         preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
     )
     done: dict[str, float] = json.loads(child.stdout)
@@ -98,7 +104,10 @@ def cpu_s(pid: int) -> float:
 @contextmanager
 def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL,
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
     )
     try:
@@ -134,7 +143,9 @@ def balie(url: str, directory: Path) -> "contextmanager":
 
 def floor(directory: Path) -> "contextmanager":
     port = free_port()
-    return running([sys.executable, "-m", "tests.bench.floor", str(port), str(directory / "floor.sqlite3")], port, {})
+    return running(
+        [sys.executable, "-m", "tests.bench.floor", str(port), str(directory / "floor.sqlite3")], port, {}
+    )
 
 
 # ---- the desk --------------------------------------------------------------------------------------------
@@ -152,14 +163,25 @@ async def fill(count: int) -> list[load.Talk]:
     while len(talks) < count:
         number, cookie, csrf = len(talks), secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         agent = await made(tables.Agent(username=f"agent{number}", name=f"Agent {number}", role=role))
-        await made(tables.Session(agent=agent, token_hash=fingerprint(cookie), csrf=csrf, expires_at=now() + timedelta(days=1)))
+        await made(
+            tables.Session(
+                agent=agent, token_hash=fingerprint(cookie), csrf=csrf, expires_at=now() + timedelta(days=1)
+            )
+        )
         await routing.login(agent, profile)
         await routing.make_ready(agent)
         for _chat in range(min(CHATS_EACH, count - number)):
             token = secrets.token_urlsafe(32)
-            visitor = await made(tables.Visitor(widget=widget, token_hash=fingerprint(token), created_at=now()))
+            visitor = await made(
+                tables.Visitor(widget=widget, token_hash=fingerprint(token), created_at=now())
+            )
             chat = await routing.start(visitor, widget, queue)
-            row = await tables.Reservation.select(tables.Reservation.id, tables.Reservation.agent).where(tables.Reservation.chat == chat).where(tables.Reservation.outcome == "").first()
+            row = (
+                await tables.Reservation.select(tables.Reservation.id, tables.Reservation.agent)
+                .where(tables.Reservation.chat == chat)
+                .where(tables.Reservation.outcome == "")
+                .first()
+            )
             assert chat and row and row["agent"] == agent, row
             assert await routing.accept(row["id"], agent)
             talks.append(load.Talk(chat, token, WIDGET, f"{COOKIE}={cookie}", csrf))

@@ -155,7 +155,9 @@ async def turns(port: int, talks: list[Talk], seconds: float) -> History:
     ]
     await asyncio.sleep(2 + len(talks) / 100)
     history.took_s.clear()
-    await asyncio.gather(*(converse(port, talk, i / len(talks), seconds, history) for i, talk in enumerate(talks)))
+    await asyncio.gather(
+        *(converse(port, talk, i / len(talks), seconds, history) for i, talk in enumerate(talks))
+    )
     await asyncio.sleep(1)
     for task in streams:
         assert not task.done(), task.result()
