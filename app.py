@@ -46,6 +46,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 DRAIN_S = 5
+SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
 INTERRUPTED = 130  # what a shell expects
 
 log = structlog.get_logger("balie")
@@ -258,6 +259,8 @@ async def prepare() -> None:
 
 def freeze() -> None:
     """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
+    layouts.warm()
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)

@@ -32,15 +32,13 @@ class Appended(NamedTuple):
 
 # What it means that somebody has written. A second question does not start the wait anew; whoever has written
 # is there, and need not be asked.
+SILENT = "silent_since_at = NULL, idle_asked_at = NULL"
 WAITS = {
-    "visitor": "unanswered_since_at = COALESCE(unanswered_since_at, {now}), silent_since_at = NULL, idle_asked_at = NULL",
+    "visitor": f"unanswered_since_at = COALESCE(unanswered_since_at, {{now}}), {SILENT}",
     "agent": "unanswered_since_at = NULL, silent_since_at = {now}, idle_asked_at = NULL",
 }
-OPEN = {
-    "visitor": "state IN ('waiting', 'active')",
-    "agent": "state IN ('waiting', 'active')",
-    "desk": "state <> 'forming'",
-}
+RUNS = "state IN ('waiting', 'active')"
+OPEN = {"visitor": RUNS, "agent": RUNS, "desk": "state <> 'forming'"}
 COLUMNS = ", ".join(Entry._fields)
 EARLIER = "SELECT seq FROM message WHERE chat = {chat} AND key = {key}"
 READ = (
@@ -97,18 +95,18 @@ async def within_on_postgresql(connection: Any, entry: Entry) -> Appended | None
 
 def in_one(author: str) -> str:
     place = {name: f"${n}" for n, name in enumerate(Entry._fields, 1)}
-    earlier, count = EARLIER.format(**place), counting(author, place["chat"], place["sent_at"])
-    read = READ.format(seq="counted.seq", **{k: place[k] for k in ("agent", "chat")}).replace(
-        " WHERE", " FROM counted WHERE"
-    )
-    return (
-        f"WITH earlier AS ({earlier}),"
-        f" counted AS ({count} AND NOT EXISTS (SELECT FROM earlier) RETURNING seq),"
-        f" written AS (INSERT INTO message (seq, {COLUMNS})"  # noqa: S608
-        f" SELECT counted.seq, {', '.join(place[name] + CASTS.get(name, '::text') for name in Entry._fields)} FROM counted)"
-        + (f", marked AS ({read})" if author == "agent" else "")
-        + " SELECT seq, true AS is_new FROM counted UNION ALL SELECT seq, false FROM earlier"
-    )
+    count = counting(author, place["chat"], place["sent_at"])
+    values = ", ".join(place[name] + CASTS.get(name, "::text") for name in Entry._fields)
+    read = READ.format(seq="counted.seq", agent=place["agent"], chat=place["chat"])
+    parts = {
+        "earlier": EARLIER.format(chat=place["chat"], key=place["key"]),
+        "counted": f"{count} AND NOT EXISTS (SELECT FROM earlier) RETURNING seq",
+        "written": f"INSERT INTO message (seq, {COLUMNS}) SELECT counted.seq, {values} FROM counted",  # noqa: S608
+        **({"marked": read.replace(" WHERE", " FROM counted WHERE")} if author == "agent" else {}),
+    }
+    first = ", ".join(f"{name} AS ({sql})" for name, sql in parts.items())
+    last = "SELECT seq, true AS is_new FROM counted UNION ALL SELECT seq, false FROM earlier"
+    return f"WITH {first} {last}"
 
 
 CASTS = {"chat": "::bigint", "agent": "::bigint", "sent_at": "::timestamptz", "data": "::json"}

@@ -7,7 +7,7 @@ from piccolo import columns
 from piccolo.columns.base import Column
 
 
-class ForeignKey(columns.ForeignKey):
+class ForeignKey(columns.ForeignKey[Any]):
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
         return super().__getattribute__(name) if isinstance(value, Column) else value

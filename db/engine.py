@@ -16,11 +16,9 @@ A snapshot is a transaction that only reads, all of it as it was at its beginnin
 import asyncio
 import contextlib
 import logging
-import queue
 import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, Token
 from functools import partial
 from pathlib import Path
@@ -29,20 +27,19 @@ from typing import Any, Self, TypeVar
 import asyncpg
 from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
-from piccolo.engine.sqlite import SQLiteEngine, dict_factory
+from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.querystring import QueryString
 
 from db import appending
 from db.appending import Appended, Entry
+from db.connections import Connections, SqliteUniqueViolation, connection, fetch, roll_back, scrub
 from db.grouping import Group, call
 
 T = TypeVar("T")
 Rows = list[Any]
 log = logging.getLogger("balie.db")
 
-BUSY_MS = 5_000  # how long to wait for another process that writes to the same SQLite file
 READERS = 2
-SCRUB_TRIES = 5
 POOL = 10
 COMMAND_TIMEOUT_S = 60
 MIGRATION_TIMEOUT_S = 3_600
@@ -50,10 +47,6 @@ MIGRATION_TIMEOUT_S = 3_600
 
 class TransactionError(Exception):
     """A transaction was used in a way that cannot work; a fault in our code."""
-
-
-class SqliteUniqueViolation(sqlite3.IntegrityError):
-    pass
 
 
 UniqueViolation: tuple[type[Exception], ...] = (asyncpg.UniqueViolationError, SqliteUniqueViolation)
@@ -294,18 +287,6 @@ class Savepoint:
 
 # ---- SQLite ------------------------------------------------------------------------------------------------
 
-# SQLite has nothing but integers in such a column, so the quick conversion will do.
-sqlite3.register_converter("INTEGER", int)
-
-_PRAGMAS = (
-    "journal_mode = WAL",
-    "synchronous = FULL",  # a commit is on the disk: nothing acknowledged is lost when the power fails
-    "foreign_keys = ON",
-    "secure_delete = ON",  # with zeros over it
-    f"busy_timeout = {BUSY_MS}",
-    "temp_store = MEMORY",
-    "cache_size = -16000",
-)
 _ONLY_READS = re.compile(r"\s*(SELECT|EXPLAIN)\b", re.IGNORECASE)
 
 
@@ -322,9 +303,9 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
         self._make_file()
         self.turn = asyncio.Lock()  # to write; in order of arrival
-        self.writer = _Connections(self.connection_kwargs, 1)
-        self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")
-        self.eye = _connection(self.connection_kwargs, *_PRAGMAS, "query_only = ON", "busy_timeout = 0")
+        self.writer = Connections(self.connection_kwargs, 1)
+        self.readers = Connections(self.connection_kwargs, READERS, "query_only = ON")
+        self.eye = connection(self.connection_kwargs, "query_only = ON", "busy_timeout = 0")
         self.group = Group(self.turn, self.writer.run)
 
     async def close(self) -> None:
@@ -349,15 +330,13 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
 
     async def scrub(self, tables: Sequence[str]) -> bool:
         async with self.turn:
-            return await self.writer.run(_scrub)
+            return await self.writer.run(scrub)
 
     async def glance(self, sql: str, args: Sequence[Any]) -> Rows:
         """On the spot: handing it to a thread costs ten times as much as reading."""
         if self.current_transaction.get() is None:
-            with contextlib.suppress(
-                sqlite3.OperationalError
-            ):  # locked for a moment: then it waits elsewhere
-                return _fetch(self.eye, sql, args)
+            with contextlib.suppress(sqlite3.OperationalError):  # locked: then it waits elsewhere
+                return fetch(self.eye, sql, args)
         return await self.run(sql, args)
 
     append_within = staticmethod(appending.on_sqlite)
@@ -367,9 +346,9 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
 
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         if _ONLY_READS.match(sql):
-            return await self.readers.run(_fetch, sql, args)
+            return await self.readers.run(fetch, sql, args)
         async with self.turn:
-            return await self.writer.run(_fetch, sql, args)
+            return await self.writer.run(fetch, sql, args)
 
 
 class SqliteTransaction(Transaction):
@@ -379,10 +358,10 @@ class SqliteTransaction(Transaction):
         await self.engine.turn.acquire()
 
     async def begin(self) -> None:
-        await self.engine.writer.run(_fetch, "BEGIN IMMEDIATE", ())
+        await self.engine.writer.run(fetch, "BEGIN IMMEDIATE", ())
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        return await self.engine.writer.run(_fetch, sql, args)
+        return await self.engine.writer.run(fetch, sql, args)
 
     async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
         return await self.engine.writer.run(work, *args)
@@ -392,7 +371,7 @@ class SqliteTransaction(Transaction):
 
     async def roll_back(self) -> None:
         # What a cancelled task had asked of the writer may still be going on: this comes after it.
-        await self.engine.writer.run(_roll_back)
+        await self.engine.writer.run(roll_back)
 
     async def give_connection_back(self) -> None:
         self.engine.turn.release()
@@ -404,83 +383,23 @@ class SqliteSnapshot(Transaction):
     engine: Sqlite
 
     async def take_connection(self) -> None:
-        self.connection = _Connections(self.engine.connection_kwargs, 1, "query_only = ON")
+        self.connection = Connections(self.engine.connection_kwargs, 1, "query_only = ON")
 
     async def begin(self) -> None:
-        await self.connection.run(_fetch, "BEGIN", ())
-        await self.connection.run(_fetch, "SELECT 1 FROM sqlite_master", ())  # from here on nothing changes
+        await self.connection.run(fetch, "BEGIN", ())
+        await self.connection.run(fetch, "SELECT 1 FROM sqlite_master", ())  # from here on nothing changes
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        return await self.connection.run(_fetch, sql, args)
+        return await self.connection.run(fetch, sql, args)
 
     async def commit(self) -> None:
         await self.roll_back()
 
     async def roll_back(self) -> None:
-        await self.connection.run(_roll_back)
+        await self.connection.run(roll_back)
 
     async def give_connection_back(self) -> None:
         self.connection.close()
-
-
-class _Connections:
-    """A number of connections with as many threads. What is asked of a single one is done in that order."""
-
-    def __init__(self, arguments: dict[str, Any], count: int, *pragmas: str) -> None:
-        self.threads = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
-        self.all = [_connection(arguments, *_PRAGMAS, *pragmas) for _ in range(count)]
-        self.idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        for connection in self.all:
-            self.idle.put(connection)
-
-    def run(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
-        """Does work(connection, *args); if the caller is cancelled before it has begun, it never begins."""
-        return asyncio.get_running_loop().run_in_executor(self.threads, self._with_connection, work, *args)
-
-    def _with_connection(self, work: Callable[..., T], *args: Any) -> T:
-        connection = self.idle.get()
-        try:
-            return work(connection, *args)
-        finally:
-            self.idle.put(connection)
-
-    def close(self) -> None:
-        self.threads.shutdown(wait=True)
-        for connection in self.all:
-            connection.close()
-
-
-def _connection(arguments: dict[str, Any], *pragmas: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite3.connect(**arguments)
-    connection.row_factory = dict_factory
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def _fetch(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> Rows:
-    try:
-        return connection.execute(sql, args).fetchall()
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
-            raise SqliteUniqueViolation(str(error)) from error
-        raise
-
-
-def _scrub(connection: sqlite3.Connection) -> bool:
-    """Zeros do not reach the copies that remain where a page was divided: VACUUM leaves nothing of them."""
-    connection.execute("PRAGMA temp_store = FILE")
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    for _again in range(SCRUB_TRIES):
-        if not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()["busy"]:
-            return True
-    return False
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.rollback()
 
 
 # ---- PostgreSQL --------------------------------------------------------------------------------------------

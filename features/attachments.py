@@ -18,7 +18,6 @@ from litestar.response import Stream
 from markupsafe import Markup
 
 import db
-from db.clock import now
 from db.tables import Attachment, Chat, Message
 from features import files, identity, messages, visit
 from features.access import agent_of, may, visitor, visitor_of

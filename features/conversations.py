@@ -206,7 +206,7 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
     new = await messages.thread(chat, seq - 1)
-    return html(swap(f"#thread-{chat}", messages.ui.thread(new, "agent", person.id), "thread"))
+    return html(swap(f"#thread-{chat}", messages.drawn(new, "agent", person.id), "thread"))
 
 
 @post("/chats/{chat:int}/typing", guards=[may("chat")], status_code=204)
@@ -306,7 +306,7 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
     if not new:
         return None
     viewer.seen[chat] = max(viewer.seen[chat], new[-1].seq)
-    return swap(f"#thread-{chat}", messages.ui.thread(new, "agent", viewer.person.id), "thread")
+    return swap(f"#thread-{chat}", messages.drawn(new, "agent", viewer.person.id), "thread")
 
 
 @live.on(MessagePosted, page="console")
@@ -327,7 +327,7 @@ async def redraw_message(viewer: Any, event: MessageChanged) -> Markup | None:
     line = await messages.line(event.chat, event.seq) if seen else None
     if line is None:
         return None
-    return swap(f"#thread-{event.chat}", messages.ui.thread([line], "agent", viewer.person.id), "thread")
+    return swap(f"#thread-{event.chat}", messages.drawn([line], "agent", viewer.person.id), "thread")
 
 
 @live.on(VisitorTyped, page="console")

@@ -162,7 +162,7 @@ async def write(
 ) -> Appended:
     """The only writer of messages, alone or within a transaction. Its number, and whether it is new. Once it
     is committed, those who follow the chat are told; when it was there already too."""
-    entry = Entry(chat, key, kind, author, agent, name, body, json.dumps(data or {}), now())
+    entry = Entry(chat, key, kind, author, agent, name, body, json.dumps(data) if data else "{}", now())
     appended = await db.append(entry, partial(tell_of, chat))
     if appended is None:
         raise ChatIsOver(_("This conversation has ended. Your message was not sent."))
@@ -321,6 +321,26 @@ def in_words(told: Told, side: str = "visitor") -> str:
     return " ".join(ui.happened(told, side).unescape().split())
 
 
+def drawn(lines: Iterable[Line], side: str, me: int = 0) -> Markup:
+    """Of what is written just now, two pages on each side want the same: it is drawn once, and forgotten a
+    moment later."""
+    return Markup("").join(drawn_once(line, side, me) for line in lines)
+
+
+def drawn_once(line: Line, side: str, me: int) -> Markup:
+    if line.kind != "text" or line.data:
+        return ui.message(line, side, me)
+    mine = me if me and line.withdrawable_by(me) else 0
+    as_it_is = line.chat, line.seq, line.key, line.withdrawn_at, line.grouped, line.new_day
+    key = *as_it_is, side, mine, layouts.language.get(), layouts.zone
+    if (found := lately.get(key)) is None:
+        found = lately[key] = ui.message(line, side, mine)
+    return found
+
+
+lately: dict[object, Markup] = {}
+
+
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     """Said at the text bar it came from; the text itself goes back into it."""
     region = f"refused-{chat}" if chat else "refused"
@@ -339,6 +359,7 @@ async def recheck_heads(stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
+        lately.clear()
         try:
             await recheck()
         except Exception:  # the next look may succeed

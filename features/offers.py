@@ -104,7 +104,7 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     except ChatIsOver as over:
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
-    drawn = messages.ui.thread(await messages.thread(chat, seq - 1), "agent", person.id)
+    drawn = messages.drawn(await messages.thread(chat, seq - 1), "agent", person.id)
     done = {"HX-Trigger": json.dumps({"tool:done": {"chat": chat}})}
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
 
@@ -231,7 +231,7 @@ async def choose(request: Request[Any, Any, Any], offer: FromPath[int]) -> Respo
 
 
 def in_thread(lines: list[Line]) -> Markup:
-    return swap("#thread", messages.ui.thread(lines, "visitor"), "thread")
+    return swap("#thread", messages.drawn(lines, "visitor"), "thread")
 
 
 async def offered_to(caller: Caller, id: int) -> Offered | None:

@@ -1,8 +1,8 @@
 """Participations: which agents are, or were, in a chat. Routing writes them; everybody else asks here."""
 
-from litestar.exceptions import NotFoundException
-
 from typing import Any
+
+from litestar.exceptions import NotFoundException
 
 import db
 from db.prepared import prepared

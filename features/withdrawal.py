@@ -60,7 +60,7 @@ async def withdraw(
 
 async def drawn(person: Person, chat: int, seq: int) -> Markup:
     line = await messages.line(chat, seq)
-    return swap(f"#thread-{chat}", messages.ui.thread([line] if line else [], "agent", person.id), "thread")
+    return swap(f"#thread-{chat}", messages.drawn([line] if line else [], "agent", person.id), "thread")
 
 
 async def take_back(person: Person, chat: int, seq: int) -> None:

@@ -28,7 +28,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Stri
 from litestar import MediaType, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 T = TypeVar("T")
 Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -187,6 +187,12 @@ def module(name: str) -> Any:
     return env.get_template(name).module
 
 
+def warm() -> None:
+    """All templates are made now, and not while somebody waits for the first of them."""
+    for name in inline:
+        module(name)
+
+
 def template(source: str) -> Template:
     """Register the calling module's template, padded so that errors name the line in that module."""
     caller = sys._getframe(1)
@@ -213,4 +219,5 @@ def html(*fragments: str, status_code: int = 200, headers: Mapping[str, str] | N
 
 def swap(target: str, fragment: str, how: str = "outerMorph") -> Markup:
     """Address a fragment to the element it replaces, wherever on the page that is."""
-    return Markup('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>').format(target, how, fragment)
+    where, way, what = escape(target), escape(how), escape(fragment)
+    return Markup(f'<hx-partial hx-target="{where}" hx-swap="{way}">{what}</hx-partial>')  # noqa: S704

@@ -1,4 +1,4 @@
-"""The floor: what the same stack does without any rules. One synced insert, then as many bytes as Balie answers.
+"""The floor: what the same stack does without rules. One synced insert, then as many bytes as Balie answers.
 
 python -m tests.bench.floor PORT FILE
 """

@@ -1,4 +1,4 @@
-"""Makes work for a server, as many pages do at once: plain sockets, no client library, one process of its own.
+"""Makes work for a server, as many pages do at once: plain sockets, no client library, another core.
 
 Every message carries its number in its text. `History` holds what each stream brought; `faults` says what is
 lost, doubled or out of order in it.
@@ -8,7 +8,8 @@ import asyncio
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 MARK = re.compile(rb"mark-(\d+)-(\d+)-([va])")
@@ -141,9 +142,9 @@ async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, floa
     return taken, time.perf_counter() - began
 
 
-async def turns(port: int, talks: list[Talk], seconds: float) -> History:
-    """Everybody has its page open; in each chat one message a second goes each way."""
-    history = History()
+@asynccontextmanager
+async def pages(port: int, talks: list[Talk], history: History) -> AsyncIterator[None]:
+    """Everybody has its page open: a console per agent, a window per visitor."""
     consoles = {talk.cookie: talk for talk in talks}
     streams = [
         asyncio.create_task(stay(port, "/console/stream", agents(talk), "/console/beat", history, "a"))
@@ -153,16 +154,18 @@ async def turns(port: int, talks: list[Talk], seconds: float) -> History:
         asyncio.create_task(stay(port, "/chat/stream?after=0", visitors(talk), "/chat/beat", history, "v"))
         for talk in talks
     ]
-    await asyncio.sleep(2 + len(talks) / 100)
-    history.took_s.clear()
-    await asyncio.gather(
-        *(converse(port, talk, i / len(talks), seconds, history) for i, talk in enumerate(talks))
-    )
-    await asyncio.sleep(1)
+    await asyncio.sleep(2 + len(talks) / 50)
+    yield
     for task in streams:
         assert not task.done(), task.result()
         task.cancel()
-    return history
+
+
+async def turns(port: int, talks: list[Talk], seconds: float, history: History) -> None:
+    """In each chat one message a second goes each way."""
+    share = 1 / len(talks)
+    await asyncio.gather(*(converse(port, talk, i * share, seconds, history) for i, talk in enumerate(talks)))
+    await asyncio.sleep(1)
 
 
 async def stay(port: int, path: str, headers: str, beat: str, history: History, side: str) -> None:
