@@ -331,7 +331,7 @@ def drawn_once(line: Line, side: str, me: int) -> Markup:
     if line.kind != "text" or line.data:
         return ui.message(line, side, me)
     mine = me if me and line.withdrawable_by(me) else 0
-    as_it_is = line.chat, line.seq, line.key, line.withdrawn_at, line.grouped, line.new_day
+    as_it_is = line.key, line.seq, line.body, line.withdrawn_at, line.grouped, line.new_day
     key = *as_it_is, side, mine, layouts.language.get(), layouts.zone
     if (found := lately.get(key)) is None:
         found = lately[key] = ui.message(line, side, mine)
