@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHATS_EACH = 5
 SERVER_CORE, LOAD_CORE = 0, 1
 WIDGET = "bench"
+BUTTONS = 5_000
 
 
 async def main() -> int:
@@ -64,9 +65,15 @@ async def measure(engine: str, databases: Databases, counts: list[int], seconds:
     await db.disconnect()
     with balie(url, databases.directory) as (port, pid):
         print(f"{engine}: balie   ", told(work("posts", port, pid, talks[:32], seconds)), flush=True)
+        print(f"{engine}: windows ", told(work("windows", port, pid, talks, 20)), flush=True)
         for count in counts:
             done = work("turns", port, pid, talks[:count], seconds)
             print(f"{engine}: turn {count:4}", told(done), flush=True)
+    await db.connect(url)
+    (last,) = await fill(1)
+    await db.disconnect()
+    with balie(url, databases.directory) as (port, pid):
+        print(f"{engine}: buttons ", told(work("buttons", port, pid, [last], BUTTONS)), flush=True)
 
 
 def told(done: dict[str, float]) -> str:
@@ -145,15 +152,17 @@ def floor(directory: Path) -> AbstractContextManager[tuple[int, int]]:
 async def fill(count: int) -> list[load.Talk]:
     """A queue that is always open, and as many agents as it takes for so many conversations."""
     await example_desk.empty("Bench")
+    widget_key = f"{WIDGET}-{secrets.token_hex(4)}"
     role = await made(tables.Role(name="agent", permissions=json.dumps(["chat"])))
     queue = await made(tables.Queue(name="queue", always_open=True))
-    widget = await made(tables.Widget(key=WIDGET, name="widget"))
+    widget = await made(tables.Widget(key=widget_key, name="widget"))
+    await made(tables.Subject(widget=widget, queue=queue))
     profile = await made(tables.Profile(name="profile", places=CHATS_EACH))
     await made(tables.ProfileQueue(profile=profile, queue=queue, priority=1))
     talks: list[load.Talk] = []
     while len(talks) < count:
         number, cookie, csrf = len(talks), secrets.token_urlsafe(32), secrets.token_urlsafe(16)
-        agent = await made(tables.Agent(username=f"agent{number}", name=f"Agent {number}", role=role))
+        agent = await made(tables.Agent(username=f"{widget_key}-{number}", name=f"Agent {number}", role=role))
         await made(
             tables.Session(
                 agent=agent, token_hash=fingerprint(cookie), csrf=csrf, expires_at=now() + timedelta(days=1)
@@ -176,7 +185,7 @@ async def fill(count: int) -> list[load.Talk]:
             assert chat
             assert row
             assert await routing.accept(row["id"], agent)
-            talks.append(load.Talk(chat, token, WIDGET, f"{COOKIE}={cookie}", csrf))
+            talks.append(load.Talk(chat, token, widget_key, f"{COOKIE}={cookie}", csrf))
     return talks
 
 
