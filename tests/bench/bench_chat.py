@@ -20,20 +20,13 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 
 import db
-from db import example_desk, tables
-from db.clock import now
-from features import routing
-from features.access import COOKIE, fingerprint
-from tests.bench import load
+from tests.bench import desk, load
 from tests.conftest import Databases
-from tests.room import made
 
 ROOT = Path(__file__).resolve().parents[2]
-CHATS_EACH = 5
 SERVER_CORE, LOAD_CORE = 0, 1
 WIDGET = "bench"
 BUTTONS = 5_000
@@ -61,7 +54,7 @@ async def measure(engine: str, databases: Databases, counts: list[int], seconds:
         print(f"{engine}: floor   ", told(work("posts", port, pid, talks_of_floor(), seconds)), flush=True)
     url = await databases.make(engine, "empty")
     await db.connect(url)
-    talks = await fill(max(counts))
+    talks = await desk.fill(max(counts))
     await db.disconnect()
     with balie(url, databases.directory) as (port, pid):
         print(f"{engine}: balie   ", told(work("posts", port, pid, talks[:32], seconds)), flush=True)
@@ -70,7 +63,7 @@ async def measure(engine: str, databases: Databases, counts: list[int], seconds:
             done = work("turns", port, pid, talks[:count], seconds)
             print(f"{engine}: turn {count:4}", told(done), flush=True)
     await db.connect(url)
-    (last,) = await fill(1)
+    (last,) = await desk.fill(1)
     await db.disconnect()
     with balie(url, databases.directory) as (port, pid):
         print(f"{engine}: buttons ", told(work("buttons", port, pid, [last], BUTTONS)), flush=True)
@@ -144,49 +137,6 @@ def floor(directory: Path) -> AbstractContextManager[tuple[int, int]]:
     return running(
         [sys.executable, "-m", "tests.bench.floor", str(port), str(directory / "floor.sqlite3")], port, {}
     )
-
-
-# ---- the desk --------------------------------------------------------------------------------------------
-
-
-async def fill(count: int) -> list[load.Talk]:
-    """A queue that is always open, and as many agents as it takes for so many conversations."""
-    await example_desk.empty("Bench")
-    widget_key = f"{WIDGET}-{secrets.token_hex(4)}"
-    role = await made(tables.Role(name="agent", permissions=json.dumps(["chat"])))
-    queue = await made(tables.Queue(name="queue", always_open=True))
-    widget = await made(tables.Widget(key=widget_key, name="widget"))
-    await made(tables.Subject(widget=widget, queue=queue))
-    profile = await made(tables.Profile(name="profile", places=CHATS_EACH))
-    await made(tables.ProfileQueue(profile=profile, queue=queue, priority=1))
-    talks: list[load.Talk] = []
-    while len(talks) < count:
-        number, cookie, csrf = len(talks), secrets.token_urlsafe(32), secrets.token_urlsafe(16)
-        agent = await made(tables.Agent(username=f"{widget_key}-{number}", name=f"Agent {number}", role=role))
-        await made(
-            tables.Session(
-                agent=agent, token_hash=fingerprint(cookie), csrf=csrf, expires_at=now() + timedelta(days=1)
-            )
-        )
-        await routing.login(agent, profile)
-        await routing.make_ready(agent)
-        for _chat in range(min(CHATS_EACH, count - number)):
-            token = secrets.token_urlsafe(32)
-            visitor = await made(
-                tables.Visitor(widget=widget, token_hash=fingerprint(token), created_at=now())
-            )
-            chat = await routing.start(visitor, widget, queue)
-            row = (
-                await tables.Reservation.select(tables.Reservation.id, tables.Reservation.agent)
-                .where(tables.Reservation.chat == chat)
-                .where(tables.Reservation.outcome == "")
-                .first()
-            )
-            assert chat
-            assert row
-            assert await routing.accept(row["id"], agent)
-            talks.append(load.Talk(chat, token, widget_key, f"{COOKIE}={cookie}", csrf))
-    return talks
 
 
 def talks_of_floor() -> list[load.Talk]:
