@@ -43,7 +43,7 @@ class Writer:
         self.tried.append(key)
         body = f"key={key}&body={text}".encode()
         async with asyncio.timeout(PATIENCE_S):
-            while not await self.attempt(body):
+            while not await self.attempt(body):  # noqa: ASYNC110
                 await asyncio.sleep(TRY_AGAIN_S * random.random())
         self.taken.append(key)
 
@@ -132,9 +132,8 @@ class Page:
         path, headers = self.address
         line = Line(self.room.server.port)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await line.ask(
-                "POST", path.partition("?")[0].replace("stream", "beat"), headers, b"beat=" + presence
-            )
+            beat = path.partition("?")[0].replace("stream", "beat")
+            await line.ask("POST", beat, headers, b"beat=" + presence)
         line.close()
 
     @property
@@ -217,9 +216,9 @@ class Room:
         said = {row["key"]: row["seq"] for row in rows if row["kind"] == "text"}
         counted = Counter([*(row["key"] for row in rows), *(row["key"] for row in notes)])
         there = [*said, *(row["key"] for row in notes)]
-        expected = {
-            talk.chat: {r["key"]: r["seq"] for r in rows if r["chat"] == talk.chat} for talk in self.talks
-        }
+        expected: dict[int, dict[str, int]] = {talk.chat: {} for talk in self.talks}
+        for row in rows:
+            expected[row["chat"]][row["key"]] = row["seq"]
         with contextlib.suppress(TimeoutError):
             await self.until(lambda: not self.stuck(expected))
         tried, taken = self.keys("tried"), self.keys("taken")
