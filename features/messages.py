@@ -33,6 +33,7 @@ GROUP_MINUTES = 5  # one author's messages within this share their name and time
 KEY = re.compile(r"(?!step-)[A-Za-z0-9_-]{8,64}")  # "step-…" are the desk's own
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
+LATELY_S = 5
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
 
@@ -334,6 +335,8 @@ def drawn_once(line: Line, side: str, me: int) -> Markup:
     as_it_is = line.key, line.seq, line.body, line.withdrawn_at, line.grouped, line.new_day
     key = *as_it_is, side, mine, layouts.language.get(), layouts.zone
     if (found := lately.get(key)) is None:
+        if not lately:
+            asyncio.get_running_loop().call_later(LATELY_S, lately.clear)
         found = lately[key] = ui.message(line, side, mine)
     return found
 
@@ -359,7 +362,6 @@ async def recheck_heads(stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
-        lately.clear()
         try:
             await recheck()
         except Exception:  # the next look may succeed
