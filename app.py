@@ -52,6 +52,7 @@ HEADERS = [
 ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
+SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
 INTERRUPTED = 130  # what a shell expects
 
 
@@ -215,8 +216,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         return complain(error, 2)
     app = create_app()
-    if together:
-        layouts.warm_up()  # once, for all of them
     freeze()
     return serve_together(app, sockets) if together else serve(app)
 
@@ -299,6 +298,8 @@ async def prepare() -> None:
 
 def freeze() -> None:
     """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
+    layouts.warm_up()
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)

@@ -20,6 +20,7 @@ from typing import Any
 from piccolo.querystring import QueryString
 
 from db import migrations, wire
+from db.appending import Appended, Entry
 from db.engine import Database, Postgres, Sqlite, TransactionError, UniqueViolation
 from db.tables import TABLES
 from db.wire import Wire
@@ -28,11 +29,13 @@ __all__ = [
     "TransactionError",
     "UniqueViolation",
     "after_commit",
+    "append",
     "begin_to_serve",
     "connect",
     "connections",
     "dialect",
     "disconnect",
+    "engine",
     "execute",
     "has_others",
     "is_alone",
@@ -173,9 +176,19 @@ def connections() -> tuple[int, int]:
     return _connected().connections()
 
 
+async def append(entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+    """Writes a message, alone or in this transaction; `then` is called once it is committed, whatever has
+    become of who wrote it. None: the chat takes no more messages."""
+    return await _connected().append(entry, then)
+
+
 async def execute(query: str, args: Sequence[Any]) -> None:
     """A query with the database's own placeholders: for thousands of values at a time."""
     await _connected().run(query, args)
+
+
+def engine() -> Database:
+    return _connected()
 
 
 def _connected() -> Database:

@@ -14,31 +14,32 @@ A snapshot is a transaction that only reads, all of it as it was at its beginnin
 """
 
 import asyncio
+import contextlib
 import logging
-import queue
 import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import Token
+from contextvars import Context, Token
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import asyncpg
 from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
-from piccolo.engine.sqlite import SQLiteEngine, dict_factory
+from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.querystring import QueryString
 
-from db import waits
+from db import appending, waits
+from db.appending import Appended, Entry
+from db.connections import Connections, SqliteUniqueViolation, connection, fetch, roll_back, scrub
+from db.grouping import Group, call
 
 T = TypeVar("T")
 Rows = list[Any]
 log = logging.getLogger("balie.db")
 
-BUSY_MS = 5_000  # how long to wait for another process that writes to the same SQLite file
 READERS = 2
-SCRUB_TRIES = 5
 POOL = 10
 SPARE = 10
 COMMAND_TIMEOUT_S = 60
@@ -47,10 +48,6 @@ MIGRATION_TIMEOUT_S = 3_600
 
 class TransactionError(Exception):
     """A transaction was used in a way that cannot work; a fault in our code."""
-
-
-class SqliteUniqueViolation(sqlite3.IntegrityError):
-    pass
 
 
 UniqueViolation: tuple[type[Exception], ...] = (asyncpg.UniqueViolationError, SqliteUniqueViolation)
@@ -75,6 +72,24 @@ class _Transactional:
         raise NotImplementedError
 
     async def scrub(self, tables: Sequence[str]) -> bool:
+        raise NotImplementedError
+
+    async def glance(self, sql: str, args: Sequence[Any]) -> Rows:
+        """A read of a few rows by their keys."""
+        return await self.run(sql, args)
+
+    async def append(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        """Writes a message; `then` is called with its number once it is committed. A part of this task's
+        transaction, if there is one. None: the chat takes no more."""
+        if self.current_transaction.get() is None:
+            return await self.append_alone(entry, then)
+        appended: Appended | None = await self._mine("message").do(self.append_within, entry)
+        self.after_commit(partial(then, appended))
+        return appended
+
+    append_within: Callable[..., Any]  # what a transaction does with its connection
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
         raise NotImplementedError
 
     async def check_version(self) -> None:
@@ -143,10 +158,22 @@ class Transaction(BaseTransaction):
     async def give_connection_back(self) -> None:
         raise NotImplementedError
 
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Calls work(connection, *args) on the connection's own thread, if it has one."""
+        raise NotImplementedError
+
     async def run(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        self.check()
+        return await self._tried(self.execute(sql, args, timeout_s))
+
+    async def do(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self._tried(self.apply(work, *args))
+
+    async def _tried(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if fault := self._fault():
+            coroutine.close()
+            raise fault
         try:
-            return await self.execute(sql, args, timeout_s)
+            return await coroutine
         except BaseException:
             self.failed = True
             raise
@@ -261,18 +288,6 @@ class Savepoint:
 
 # ---- SQLite ------------------------------------------------------------------------------------------------
 
-# SQLite has nothing but integers in such a column, so the quick conversion will do.
-sqlite3.register_converter("INTEGER", int)
-
-_PRAGMAS = (
-    "journal_mode = WAL",
-    "synchronous = FULL",  # a commit is on the disk: nothing acknowledged is lost when the power fails
-    "foreign_keys = ON",
-    "secure_delete = ON",  # with zeros over it
-    f"busy_timeout = {BUSY_MS}",
-    "temp_store = MEMORY",
-    "cache_size = -16000",
-)
 _ONLY_READS = re.compile(r"\s*(SELECT|EXPLAIN)\b", re.IGNORECASE)
 
 
@@ -289,10 +304,14 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
             raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
         self._make_file()
         self.turn = asyncio.Lock()  # to write; in order of arrival
-        self.writer = _Connections(self.connection_kwargs, 1)
-        self.readers = _Connections(self.connection_kwargs, READERS, "query_only = ON")
+        self.writer = Connections(self.connection_kwargs, 1)
+        self.readers = Connections(self.connection_kwargs, READERS, "query_only = ON")
+        self.eye = connection(self.connection_kwargs, "query_only = ON", "busy_timeout = 0")
+        self.group = Group(self.turn, self.writer.run)
 
     async def close(self) -> None:
+        await self.group.close()
+        self.eye.close()
         self.readers.close()
         self.writer.close()
 
@@ -315,18 +334,29 @@ class Sqlite(_Transactional, SQLiteEngine):  # type: ignore[misc]
 
     def connections(self) -> tuple[int, int]:
         """How many, and how many of them have nothing to do."""
-        idle = self.readers.idle.qsize() + self.writer.idle.qsize()
-        return READERS + 1, idle
+        return READERS + 1, self.readers.idle + self.writer.idle
 
     async def scrub(self, tables: Sequence[str]) -> bool:
         async with self.turn:
-            return await self.writer.run(_scrub)
+            return await self.writer.run(scrub)
+
+    async def glance(self, sql: str, args: Sequence[Any]) -> Rows:
+        """On the spot: handing it to a thread costs ten times as much as reading."""
+        if self.current_transaction.get() is None:
+            with contextlib.suppress(sqlite3.OperationalError):  # locked: then it waits elsewhere
+                return fetch(self.eye, sql, args)
+        return await self.run(sql, args)
+
+    append_within = staticmethod(appending.on_sqlite)
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        return await self.group.add(appending.on_sqlite, entry, then=then)  # type: ignore[no-any-return]
 
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         if _ONLY_READS.match(sql):
-            return await self.readers.run(_fetch, sql, args)
+            return await self.readers.run(fetch, sql, args)
         async with self.turn:
-            return await self.writer.run(_fetch, sql, args)
+            return await self.writer.run(fetch, sql, args)
 
 
 class SqliteTransaction(Transaction):
@@ -336,17 +366,20 @@ class SqliteTransaction(Transaction):
         await waits.line.measure(self.engine.turn.acquire())
 
     async def begin(self) -> None:
-        await self.engine.writer.run(_fetch, "BEGIN IMMEDIATE", ())
+        await self.engine.writer.run(fetch, "BEGIN IMMEDIATE", ())
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        return await self.engine.writer.run(_fetch, sql, args)
+        return await self.engine.writer.run(fetch, sql, args)
+
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self.engine.writer.run(work, *args)
 
     async def commit(self) -> None:
         await self.engine.writer.run(sqlite3.Connection.commit)
 
     async def roll_back(self) -> None:
         # What a cancelled task had asked of the writer may still be going on: this comes after it.
-        await self.engine.writer.run(_roll_back)
+        await self.engine.writer.run(roll_back)
 
     async def give_connection_back(self) -> None:
         self.engine.turn.release()
@@ -358,83 +391,23 @@ class SqliteSnapshot(Transaction):
     engine: Sqlite
 
     async def take_connection(self) -> None:
-        self.connection = _Connections(self.engine.connection_kwargs, 1, "query_only = ON")
+        self.connection = Connections(self.engine.connection_kwargs, 1, "query_only = ON")
 
     async def begin(self) -> None:
-        await self.connection.run(_fetch, "BEGIN", ())
-        await self.connection.run(_fetch, "SELECT 1 FROM sqlite_master", ())  # from here on nothing changes
+        await self.connection.run(fetch, "BEGIN", ())
+        await self.connection.run(fetch, "SELECT 1 FROM sqlite_master", ())  # from here on nothing changes
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
-        return await self.connection.run(_fetch, sql, args)
+        return await self.connection.run(fetch, sql, args)
 
     async def commit(self) -> None:
         await self.roll_back()
 
     async def roll_back(self) -> None:
-        await self.connection.run(_roll_back)
+        await self.connection.run(roll_back)
 
     async def give_connection_back(self) -> None:
         self.connection.close()
-
-
-class _Connections:
-    """A number of connections with as many threads. What is asked of a single one is done in that order."""
-
-    def __init__(self, arguments: dict[str, Any], count: int, *pragmas: str) -> None:
-        self.threads = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
-        self.all = [_connection(arguments, *_PRAGMAS, *pragmas) for _ in range(count)]
-        self.idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        for connection in self.all:
-            self.idle.put(connection)
-
-    def run(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
-        """Does work(connection, *args); if the caller is cancelled before it has begun, it never begins."""
-        return asyncio.get_running_loop().run_in_executor(self.threads, self._with_connection, work, *args)
-
-    def _with_connection(self, work: Callable[..., T], *args: Any) -> T:
-        connection = self.idle.get()
-        try:
-            return work(connection, *args)
-        finally:
-            self.idle.put(connection)
-
-    def close(self) -> None:
-        self.threads.shutdown(wait=True)
-        for connection in self.all:
-            connection.close()
-
-
-def _connection(arguments: dict[str, Any], *pragmas: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite3.connect(**arguments)
-    connection.row_factory = dict_factory
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def _fetch(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> Rows:
-    try:
-        return connection.execute(sql, args).fetchall()
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
-            raise SqliteUniqueViolation(str(error)) from error
-        raise
-
-
-def _scrub(connection: sqlite3.Connection) -> bool:
-    """Zeros do not reach the copies that remain where a page was divided: VACUUM leaves nothing of them."""
-    connection.execute("PRAGMA temp_store = FILE")
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    for _again in range(SCRUB_TRIES):
-        if not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()["busy"]:
-            return True
-    return False
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.rollback()
 
 
 # ---- PostgreSQL --------------------------------------------------------------------------------------------
@@ -497,6 +470,20 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
         await self._pool().execute(f"VACUUM {names}", timeout=MIGRATION_TIMEOUT_S)
         return True
 
+    append_within = staticmethod(appending.within_on_postgresql)
+
+    async def append_alone(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        """In a task of its own: what is committed is told, even if whoever asked is gone by then."""
+        return await asyncio.shield(asyncio.create_task(self._append(entry, then), context=Context()))
+
+    async def _append(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
+        try:
+            appended = await appending.on_postgresql(self._pool(), entry)
+        except asyncpg.UniqueViolationError:  # the same, a moment ago
+            appended = await appending.on_postgresql(self._pool(), entry)
+        call(then, appended)
+        return appended
+
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         return await self._pool().fetch(sql, *args)  # type: ignore[no-any-return]
 
@@ -518,6 +505,9 @@ class PostgresTransaction(Transaction):
 
     async def execute(self, sql: str, args: Sequence[Any], timeout_s: float | None = None) -> Rows:
         return await self.connection.fetch(sql, *args, timeout=timeout_s)  # type: ignore[no-any-return]
+
+    async def apply(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await work(self.connection, *args)
 
     async def commit(self) -> None:
         await self.connection.execute("COMMIT")

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -30,6 +30,7 @@ from msgspec import Struct
 import db
 import layouts
 from db.clock import now
+from db.prepared import prepared
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session, SignInFailure, Visitor, Widget
 from features import desk, ways_in
@@ -100,11 +101,7 @@ async def visitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
     if scheme.lower() != "bearer" or not TOKEN.fullmatch(token):
         raise NotAuthorizedException
     hashed = fingerprint(token)
-    row = await (
-        Visitor.select(Visitor.id, Visitor.widget.id.as_alias("widget"), Visitor.widget.key.as_alias("key"))
-        .where(Visitor.token_hash == hashed)
-        .first()
-    )
+    row = await visitor_with.first(hashed)
     joined = row is None and next(iter(await db.sql(OTHER_DEVICE, hashed)), None)
     row = row or joined or None
     if row is None:
@@ -121,6 +118,13 @@ OTHER_DEVICE = (
     " JOIN chat ON chat.id = device.chat JOIN widget ON widget.id = chat.widget WHERE device.token_hash = {}"
     " AND NOT EXISTS (SELECT 1 FROM chat AS later WHERE later.visitor = chat.visitor AND later.id > chat.id)"
 )
+
+
+@prepared
+def visitor_with(token_hash: str) -> Any:
+    widget = Visitor.widget
+    columns = Visitor.id, widget.id.as_alias("widget"), widget.key.as_alias("key")
+    return Visitor.select(*columns).where(Visitor.token_hash == token_hash)
 
 
 @dataclass(frozen=True)
@@ -174,23 +178,7 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
     token = connection.cookies.get(COOKIE)
     if not token:
         return None
-    row = await (
-        Session.select(
-            Session.id,
-            Session.csrf,
-            Session.seen_at,
-            Session.agent.id.as_alias("agent"),
-            Session.agent.username.as_alias("username"),
-            Session.agent.name.as_alias("name"),
-            Session.agent.language.as_alias("language"),
-            Session.agent.look.as_alias("look"),
-            Session.agent.role.permissions.as_alias("permissions"),  # type: ignore[union-attr]
-        )
-        .where(Session.token_hash == fingerprint(token))
-        .where(Session.expires_at > now())
-        .where(Session.agent.active.eq(True))  # type: ignore[union-attr]
-        .first()
-    )
+    row = await session_with.first(fingerprint(token), now())
     if row is None:
         return None
     if row["seen_at"] is None or row["seen_at"] < now() - timedelta(minutes=SEEN_MINUTES):
@@ -205,6 +193,26 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
         row["id"],
         row["csrf"],
         row["look"],
+    )
+
+
+@prepared
+def session_with(token_hash: str, at: datetime) -> Any:
+    agent = Session.agent
+    return (
+        Session.select(
+            Session.id,
+            Session.csrf,
+            Session.seen_at,
+            agent.id.as_alias("agent"),
+            agent.username.as_alias("username"),
+            agent.name.as_alias("name"),
+            agent.language.as_alias("language"),
+            agent.role.permissions.as_alias("permissions"),  # type: ignore[union-attr]
+        )
+        .where(Session.token_hash == token_hash)
+        .where(Session.expires_at > at)
+        .where(agent.active.eq(True))  # type: ignore[union-attr]
     )
 
 

@@ -9,7 +9,6 @@
 Sent files are a message of kind "files": what was written with them, and what they are called.
 """
 
-from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, post
@@ -19,7 +18,6 @@ from litestar.response import Stream
 from markupsafe import Markup
 
 import db
-from db.clock import now
 from db.tables import Attachment, Chat, Message
 from features import files, identity, messages, visit
 from features.access import agent_of, may, visitor, visitor_of
@@ -144,8 +142,6 @@ async def send(
         )
         if is_new:
             await files.attach(Attachment, added, seq)
-            await messages.set_unanswered(chat, since=now() if author == "visitor" else None)
-        db.after_commit(partial(messages.tell_of, chat))
         return seq
 
 

@@ -108,7 +108,7 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
     except messages.Refused as refused:
         return html(messages.refusal(data.key, str(refused)), status_code=422)
     new = await messages.thread(chat["id"], seq - 1)
-    return html(swap("#thread", messages.ui.thread(new, "visitor"), "thread"))
+    return html(swap("#thread", messages.drawn(new, "visitor"), "thread"))
 
 
 @post("/chat/typing", guards=[visitor], status_code=204)
@@ -133,7 +133,7 @@ async def end(request: Request[Any, Any, Any]) -> Response[str]:
         await routing.leave_visitor(caller.id)
     facts = await visit.facts_of(caller.id)
     after = await messages.thread(facts.chat, facts.seq - 1)
-    return html(*await visit.regions(facts), swap("#thread", messages.ui.thread(after, "visitor"), "thread"))
+    return html(*await visit.regions(facts), swap("#thread", messages.drawn(after, "visitor"), "thread"))
 
 
 # ---- the stream ------------------------------------------------------------------------------------------
@@ -224,13 +224,13 @@ async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
     if not new:
         return None
     viewer.seen = max(viewer.seen, new[-1].seq)
-    return swap("#thread", messages.ui.thread(new, "visitor"), "thread")
+    return swap("#thread", messages.drawn(new, "visitor"), "thread")
 
 
 @live.on(MessageChanged, page="chat")
 async def redraw_message(viewer: Window, event: MessageChanged) -> Markup | None:
     line = await messages.line(viewer.facts.chat, event.seq) if event.seq <= viewer.seen else None
-    return swap("#thread", messages.ui.thread([line], "visitor"), "thread") if line else None
+    return swap("#thread", messages.drawn([line], "visitor"), "thread") if line else None
 
 
 @live.on(MessagePosted, page="chat")

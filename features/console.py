@@ -39,7 +39,7 @@ from features import (
 )
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import ConversationRead
-from features.messages import MessageChanged, MessagePosted
+from features.messages import MessageChanged
 from features.routing import ChatChanged, ConversationsChanged, ReadinessChanged, RequestsChanged
 from layouts import Form, html, swap, template
 
@@ -260,7 +260,7 @@ async def follow_request(viewer: Console) -> None:
     viewer.asked = asked
 
 
-@live.on(MessagePosted, MessageChanged, ChatChanged, ConversationRead, page="console")
+@live.on(MessageChanged, ChatChanged, ConversationRead, page="console")
 async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
     open_ones = await conversations.conversations_of(viewer.person.id)
     return swap("#tabs", ui.tabs(open_ones, await requests.open_request(viewer.person.id)))

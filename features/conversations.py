@@ -19,6 +19,7 @@ from markupsafe import Markup
 from msgspec import Meta, Struct
 
 import db
+from db.prepared import prepared
 from db.tables import Agent, Message, Participation
 from features import attachments, details, emergency, invites, live, messages, routing
 from features.access import Person, agent_of, may
@@ -38,28 +39,38 @@ class ConversationRead(live.Event, frozen=True):
     chat: int
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """A chat as the agent in it sees it, besides the thread."""
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """What an agent sees of a chat at a glance."""
 
     id: int
     state: str
     visitor: str
-    email: str
     queue: str
+    unanswered_since: datetime | None
+    visitor_gone_at: datetime | None
+    visitor_here: bool
+    unread: int
+
+    @property
+    def over(self) -> bool:
+        return self.state == "ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation(Tab):
+    """A chat as the agent in it sees it, besides the thread."""
+
+    email: str
     subject: dict[str, str]  # per language
     language: str
     page: str
     asked_at: datetime
     joined_at: datetime
     ended_at: datetime | None
-    unanswered_since: datetime | None
-    visitor_gone_at: datetime | None
-    visitor_here: bool
     read_seq: int
     visitor_got_seq: int
     visitor_read_seq: int
-    unread: int
     agents: tuple[str, ...]
     invite: invites.Invitation | None
     case_number: str
@@ -77,10 +88,6 @@ class Conversation:
             return urlsplit(self.page).path or self.page
         except ValueError:  # whatever the visitor's page says
             return self.page
-
-    @property
-    def over(self) -> bool:
-        return self.state == "ended"
 
 
 async def conversations_of(agent: int, chat: int | None = None) -> list[Conversation]:
@@ -131,6 +138,36 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
     ]
 
 
+@prepared
+def tab_of(agent: int, chat: int) -> Any:
+    """If it is open."""
+    join, through = Participation.chat, Participation
+    return (
+        Participation.select(
+            join.id.as_alias("id"),
+            join.state.as_alias("state"),
+            join.visitor_name.as_alias("visitor"),
+            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
+            join.unanswered_since_at.as_alias("unanswered_since"),
+            join.visitor_gone_at.as_alias("visitor_gone_at"),
+            join.visitor_here.as_alias("visitor_here"),
+            through.read_seq,
+        )
+        .where(through.agent == agent)
+        .where(through.chat == chat)
+        .where(through.tab_open.eq(True))
+        .where(through.left_at.is_null() | (through.left_how == "ended"))
+        .order_by(through.id, ascending=False)
+        .limit(1)
+    )
+
+
+@prepared
+def unread_after(chat: int, seq: int) -> Any:
+    written = Message.count().where(Message.chat == chat).where(Message.seq > seq)
+    return written.where(Message.author == "visitor")
+
+
 async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[int, int]:
     if not chats:
         return {}
@@ -168,7 +205,6 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
     except messages.Refused as refused:
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
-    await mark_read(person.id, chat, seq)
     new = await messages.thread(chat, seq - 1)
     return html(swap(f"#thread-{chat}", drawn(person, new), "thread"))
 
@@ -274,7 +310,19 @@ def grown(viewer: Any, chat: int, new: list[Line]) -> Markup | None:
 
 
 def drawn(person: Person, lines: list[Line]) -> Markup:
-    return messages.ui.thread(lines, "agent", person.id, person.may_reveal)
+    return messages.drawn(lines, "agent", person.id, person.may_reveal)
+
+
+@live.on(MessagePosted, page="console")
+async def redraw_tab(viewer: Any, event: MessagePosted) -> Markup | None:
+    """How many are unread, and since when the visitor waits."""
+    if event.chat not in viewer.seen:
+        return None
+    row = await tab_of.first(viewer.person.id, event.chat)
+    if row is None:
+        return None
+    (unread,) = await unread_after(event.chat, row.pop("read_seq"))
+    return swap(f"#tab-{event.chat}", ui.tab(Tab(**row, unread=unread["count"])))
 
 
 @live.on(MessageChanged, page="console")

@@ -17,7 +17,9 @@ from markupsafe import Markup
 
 import db
 import layouts
+from db.appending import Appended, Entry
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Chat, Message
 from features import live, masks, numbers, queues, routing
 from features.links import linked
@@ -28,6 +30,7 @@ GROUP_MINUTES = 5  # one author's messages within this share their name and time
 KEY = re.compile(r"(?!step-)[A-Za-z0-9_-]{8,64}")  # "step-…" are the desk's own
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
+LATELY_S = 5
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
 
@@ -153,12 +156,8 @@ async def post(chat: int, key: str, text: str, *, author: str, name: str, agent:
     body = cleaned(text)
     if problem := problem_with(key, body):
         raise Refused(problem)
-    async with db.transaction():
-        seq, is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
-        if is_new:
-            await set_unanswered(chat, since=now() if author == "visitor" else None)
-        db.after_commit(partial(tell_of, chat))
-        return seq
+    seq, _is_new = await write(chat, key, author=author, agent=agent, name=name, body=body)
+    return seq
 
 
 async def write(
@@ -171,47 +170,17 @@ async def write(
     body: str = "",
     kind: str = "text",
     data: dict[str, Any] | None = None,
-) -> tuple[int, bool]:
-    """The only writer of messages; within a transaction. Its number, and whether it is new. Counting up holds
-    the chat's row, so that nobody can read past a message that is not committed yet."""
-    allowed = Chat.state != "forming" if author == "desk" else Chat.state.is_in(["waiting", "active"])
-    counted = (
-        await Chat.update({Chat.seq: Chat.seq + 1}).where(Chat.id == chat).where(allowed).returning(Chat.seq)
-    )
-    earlier = await Message.select(Message.seq).where(Message.chat == chat).where(Message.key == key).first()
-    if earlier:
-        if counted:
-            await Chat.update({Chat.seq: Chat.seq - 1}).where(Chat.id == chat)
-        return earlier["seq"], False
-    if not counted:
+) -> Appended:
+    """The only writer of messages, alone or within a transaction. Its number, and whether it is new. Once it
+    is committed, those who follow the chat are told; when it was there already too."""
+    facts, spans = json.dumps(data) if data else "{}", "[]"
+    if author == "visitor" and kind in masks.WORDS:
+        spans = numbers.noted(body)
+    entry = Entry(chat, key, kind, author, agent, name, body, facts, now(), spans)
+    appended = await db.append(entry, partial(tell_of, chat))
+    if appended is None:
         raise ChatIsOver(_("This conversation has ended. Your message was not sent."))
-    seq: int = counted[0]["seq"]
-    await Message.insert(
-        Message(
-            chat=chat,
-            seq=seq,
-            key=key,
-            kind=kind,
-            author=author,
-            agent=agent,
-            name=name,
-            body=body,
-            data=json.dumps(data or {}),
-            sent_at=now(),
-            numbers=numbers.noted(body) if author == "visitor" and kind in masks.WORDS else "[]",
-        )
-    )
-    return seq, True
-
-
-async def set_unanswered(chat: int, since: datetime | None) -> None:
-    """Since when the visitor waits for an answer; a second question does not start the wait anew. None: an
-    agent has spoken, and from now on the visitor is silent. Either way nobody need ask who is still there."""
-    if since:
-        waits = "unanswered_since_at = COALESCE(unanswered_since_at, {}), silent_since_at = NULL"
-    else:
-        waits = "unanswered_since_at = NULL, silent_since_at = {}"
-    await db.sql(f"UPDATE chat SET {waits}, idle_asked_at = NULL WHERE id = {{}}", since or now(), chat)  # noqa: S608
+    return appended
 
 
 @routing.told("joined", "left", "returned", "transferred", "taken_over", "ended")
@@ -231,7 +200,6 @@ async def tell(step: routing.StepFacts) -> None:
         agent=step.agent,
         data=data,
     )
-    db.after_commit(partial(tell_of, step.chat))
 
 
 def cleaned(text: str) -> str:
@@ -282,31 +250,26 @@ async def line(chat: int, seq: int) -> Line | None:
     return next(iter(await between(chat, seq - 1, seq)), None)
 
 
-async def between(chat: int, after: int, upto: int | None = None) -> list[Line]:
-    query = (
-        Message.select(
-            Message.chat,
-            Message.key,
-            Message.seq,
-            Message.kind,
-            Message.author,
-            Message.agent,
-            Message.name,
-            Message.body,
-            Message.data,
-            Message.sent_at,
-            Message.withdrawn_at,
-            Message.chat.language.as_alias("language"),
-            Message.numbers,
-        )
-        .where(Message.chat == chat)
-        .where(
-            Message.seq >= after
-        )  # one more than is asked for: whom the first line follows decides how it looks
-        .order_by(Message.seq)
+async def between(chat: int, after: int, upto: int = MOST) -> list[Line]:
+    return [line for line in lines(await rows_between(chat, after, upto)) if line.seq > after]
+
+
+@prepared
+def rows_between(chat: int, after: int, upto: int) -> Any:
+    """With one more than is asked for: whom the first line follows decides how it looks."""
+    columns = (
+        Message.chat,
+        Message.key,
+        Message.seq,
+        Message.kind,
+        Message.author,
+        Message.agent,
+        Message.name,
     )
-    rows = await (query.where(Message.seq <= upto) if upto else query)
-    return [line for line in lines(rows) if line.seq > after]
+    spoken, more = Message.chat.language.as_alias("language"), (Message.sent_at, Message.withdrawn_at)
+    query = Message.select(*columns, Message.body, Message.data, *more, Message.numbers, spoken)
+    reach = (Message.seq >= after) & (Message.seq <= upto)
+    return query.where(Message.chat == chat).where(reach).order_by(Message.seq)
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
@@ -383,6 +346,28 @@ async def is_there(chat: int, key: str) -> bool:
     return await Message.exists().where(Message.chat == chat).where(Message.key == key)
 
 
+def drawn(lines: Iterable[Line], side: str, me: int = 0, reveals: bool = False) -> Markup:
+    """Of what is written just now, two pages on each side want the same: it is drawn once, and forgotten a
+    moment later."""
+    return Markup("").join(drawn_once(line, side, me, reveals) for line in lines)
+
+
+def drawn_once(line: Line, side: str, me: int, reveals: bool) -> Markup:
+    if line.kind != "text" or line.data:
+        return ui.message(line, side, me, reveals)
+    mine = me if me and line.withdrawable_by(me) else 0
+    as_it_is = line.key, line.seq, line.body, line.own, line.withdrawn_at, line.grouped, line.new_day
+    key = *as_it_is, side, mine, reveals, layouts.language.get(), layouts.zone
+    if (found := lately.get(key)) is None:
+        if not lately:
+            asyncio.get_running_loop().call_later(LATELY_S, lately.clear)
+        found = lately[key] = ui.message(line, side, mine, reveals)
+    return found
+
+
+lately: dict[object, Markup] = {}
+
+
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
     """Said at the text bar it came from; the text itself goes back into it."""
     region = f"refused-{chat}" if chat else "refused"
@@ -394,7 +379,9 @@ def warning(key: str, kinds: Sequence[str]) -> Markup:
     return swap("#refused", ui.warned(key, kinds), "outerHTML")
 
 
-def tell_of(chat: int) -> None:
+def tell_of(chat: int, appended: Appended | None) -> None:
+    if appended is None:
+        return
     live.publish(f"chat:{chat}", MessagePosted(chat))
 
 

@@ -21,12 +21,13 @@ from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
 import db
+from db.appending import Appended
 from db.clock import now
 from db.tables import Chat, Message, Offer, SavedOffer
 from features import messages, settings, visit, withdrawal
 from features.access import Caller, Person, agent_of, may, visitor, visitor_of
 from features.messages import ChatIsOver, Line, Refused
-from features.participations import mark_read, taking_part
+from features.participations import taking_part
 from layouts import _, html, number, swap, template
 
 FEWEST, MOST = 2, 10
@@ -103,9 +104,8 @@ async def send(request: Request[Any, Any, Any], chat: FromPath[int]) -> Response
     except ChatIsOver as over:
         again = ui.form(chat, menu, key, {"form": str(over)}, MOST)
         return html(swap(f"#offer-{chat}", again, "outerHTML"), status_code=409)
-    await mark_read(person.id, chat, seq)
     new = await messages.thread(chat, seq - 1)
-    drawn = messages.ui.thread(new, "agent", person.id, person.may_reveal)
+    drawn = messages.drawn(new, "agent", person.id, person.may_reveal)
     done = {"HX-Trigger": json.dumps({"tool:done": {"chat": chat}})}
     return html(swap(f"#thread-{chat}", drawn, "thread"), headers=done)
 
@@ -129,8 +129,6 @@ async def put_before(person: Person, chat: int, key: str, menu: Menu) -> int:
             row.options, row.offered_at = json.dumps(menu.options), now()
             await row.save()
             await draw(Offered(row.id, chat, key, menu, ()))
-            await messages.set_unanswered(chat, since=None)
-        db.after_commit(partial(messages.tell_of, chat))
         return seq
 
 
@@ -234,7 +232,7 @@ async def choose(request: Request[Any, Any, Any], offer: FromPath[int]) -> Respo
 
 
 def in_thread(lines: list[Line]) -> Markup:
-    return swap("#thread", messages.ui.thread(lines, "visitor"), "thread")
+    return swap("#thread", messages.drawn(lines, "visitor"), "thread")
 
 
 async def offered_to(caller: Caller, id: int) -> Offered | None:
@@ -282,8 +280,6 @@ async def take(found: Offered, chosen: tuple[int, ...]) -> int:
             body="\n".join([found.menu.title, *(f"✓ {option}" for option in options)]),
             data={"about": about, "title": found.menu.title, "chosen": options},
         )
-        await messages.set_unanswered(found.chat, since=now())
-        db.after_commit(partial(messages.tell_of, found.chat))
         return seq
 
 
@@ -307,7 +303,7 @@ async def same_choice(found: Offered, chosen: tuple[int, ...]) -> int:
             _("You have already chosen from this menu. Write a message to change your choice.")
         )
     seq = await seq_of(found.chat, choice_key(found))
-    db.after_commit(partial(messages.tell_of, found.chat))
+    db.after_commit(partial(messages.tell_of, found.chat, Appended(seq, is_new=False)))
     return seq
 
 

@@ -1,8 +1,11 @@
 """Participations: which agents are, or were, in a chat. Routing writes them; everybody else asks here."""
 
+from typing import Any
+
 from litestar.exceptions import NotFoundException
 
 import db
+from db.prepared import prepared
 from db.tables import Participation
 from features.access import Person
 
@@ -10,10 +13,21 @@ from features.access import Person
 async def taking_part(person: Person, chat: int, or_did: bool = False) -> None:
     """Somebody else's chat is not there. One is in a chat until one leaves, and in one that has ended for
     ever."""
-    query = Participation.exists().where(Participation.agent == person.id).where(Participation.chat == chat)
-    still = Participation.left_at.is_null() | (Participation.left_how == "ended")
-    if not await (query if or_did else query.where(still)):
+    if not await (ever_in if or_did else still_in)(person.id, chat):
         raise NotFoundException
+
+
+@prepared
+def ever_in(agent: int, chat: int) -> Any:
+    mine = Participation.select(Participation.id).where(Participation.agent == agent)
+    return mine.where(Participation.chat == chat).limit(1)
+
+
+@prepared
+def still_in(agent: int, chat: int) -> Any:
+    still = Participation.left_at.is_null() | (Participation.left_how == "ended")
+    mine = Participation.select(Participation.id).where(Participation.agent == agent)
+    return mine.where(Participation.chat == chat).where(still).limit(1)
 
 
 async def agents_in(chats: list[int]) -> dict[int, list[str]]:

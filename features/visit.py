@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from markupsafe import Markup
 
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Chat, Participation, Readiness
 from features import blocks, copies, emergency, idle, messages, ratings, routing, widget
 from features.access import Caller
@@ -108,17 +109,16 @@ async def attending(chat: int) -> list[Attending]:
 
 async def started(caller: Caller) -> dict[str, Any]:
     """The visitor's newest chat, whether or not it has ended since."""
-    row = (
-        caller.id is not None
-        and await Chat.select(Chat.id, Chat.visitor_name)
-        .where(Chat.visitor == caller.id)
-        .where(Chat.state != "forming")
-        .order_by(Chat.id, ascending=False)
-        .first()
-    )
-    if not row:
+    row = await newest_chat.first(caller.id) if caller.id is not None else None
+    if row is None:
         raise NotFoundException
     return row
+
+
+@prepared
+def newest_chat(visitor: int) -> Any:
+    query = Chat.select(Chat.id, Chat.visitor_name).where(Chat.visitor == visitor)
+    return query.where(Chat.state != "forming").order_by(Chat.id, ascending=False).limit(1)
 
 
 def past(facts: Facts) -> bool:

@@ -60,7 +60,7 @@ async def withdraw(
 
 async def drawn(person: Person, chat: int, seq: int) -> Markup:
     line = await messages.line(chat, seq)
-    shown = messages.ui.thread([line] if line else [], "agent", person.id, person.may_reveal)
+    shown = messages.drawn([line] if line else [], "agent", person.id, person.may_reveal)
     return swap(f"#thread-{chat}", shown, "thread")
 
 

@@ -28,7 +28,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Stri
 from litestar import MediaType, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 T = TypeVar("T")
 Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -301,4 +301,5 @@ def html(*fragments: str, status_code: int = 200, headers: Mapping[str, str] | N
 
 def swap(target: str, fragment: str, how: str = "outerMorph") -> Markup:
     """Address a fragment to the element it replaces, wherever on the page that is."""
-    return Markup('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>').format(target, how, fragment)
+    where, way, what = escape(target), escape(how), escape(fragment)
+    return Markup(f'<hx-partial hx-target="{where}" hx-swap="{way}">{what}</hx-partial>')  # noqa: S704

@@ -59,6 +59,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "/stories/" in item.nodeid)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="each fault as often as it takes to be sure")
+
+
 # ---- databases ---------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,11 @@
 """Tables of the widgets, of chats, and of how they find their agents."""
 
-from piccolo.columns import JSON, Boolean, ForeignKey, Integer, Serial, Text, Timestamptz
+from piccolo.columns import JSON, Boolean, Integer, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.columns import ForeignKey
 from db.tables.desk import Agent, Queue
 
 CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null

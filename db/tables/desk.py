@@ -1,10 +1,11 @@
 """Tables of the desk: its people, its queues and hours, who is on duty; and the audit."""
 
-from piccolo.columns import JSON, Boolean, ForeignKey, Integer, Serial, Text, Timestamptz
+from piccolo.columns import JSON, Boolean, Integer, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.columns import ForeignKey
 
 CASCADE, RESTRICT, SET_NULL = OnDelete.cascade, OnDelete.restrict, OnDelete.set_null
 

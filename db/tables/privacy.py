@@ -1,10 +1,11 @@
 """The tables of privacy: how long what is kept, what has to stay, and that something has gone."""
 
-from piccolo.columns import Boolean, ForeignKey, Integer, Serial, Text, Timestamptz
+from piccolo.columns import Boolean, Integer, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.columns import ForeignKey
 from db.tables.chats import Chat
 from db.tables.desk import Agent, Queue
 

@@ -1,10 +1,11 @@
 """The tables that only reports read."""
 
-from piccolo.columns import ForeignKey, Serial, Text, Timestamptz
+from piccolo.columns import Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.columns import ForeignKey
 from db.tables.desk import Queue
 
 

@@ -1,10 +1,11 @@
 """Tables of the agent's tools, of files, and of what follows the end of a chat."""
 
-from piccolo.columns import JSON, Boolean, ForeignKey, Integer, Serial, Text, Timestamptz
+from piccolo.columns import JSON, Boolean, Integer, Serial, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from db.clock import now
+from db.columns import ForeignKey
 from db.tables.chats import Chat
 from db.tables.desk import Agent, Profile, Queue
 

@@ -1,0 +1,106 @@
+"""The process that makes the work: reads what to do from standard input, says what came of it."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench import load
+from tests.bench.crowd import Crowd
+
+
+async def main() -> None:
+    kind, port, pid, talks, seconds = json.load(sys.stdin)
+    done = await DO[kind](port, pid, [load.Talk(**talk) for talk in talks], seconds)
+    json.dump(done, sys.stdout)
+
+
+async def posts(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
+    before = cpu_s(pid)
+    count, took = await load.posts(port, talks, seconds)
+    return {"count": count, "per_s": count / took, "cpu_us_each": (cpu_s(pid) - before) / count * 1e6}
+
+
+async def turns(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
+    history = load.History()
+    before = cpu_s(pid)
+    async with load.pages(port, talks, history):
+        opened = cpu_s(pid)
+        await load.turns(port, talks, seconds, history)
+        used = cpu_s(pid) - opened
+    count = len(history.took_s)
+    ms = {f"p{share}": load.percentile(history.took_s, share / 100) * 1000 for share in (50, 95, 99)}
+    cost = {"cpu_us_each": used / max(count, 1) * 1e6, "opening_s": opened - before}
+    return {"count": count, **ms, **history.faults(), **cost}
+
+
+async def buttons(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
+    """So many host pages open; all of them come back at once; the button turns; nothing happens for a
+    while."""
+    crowd, (talk,) = Crowd(port, talks[0].widget), talks
+    count, agent = int(seconds), load.Line(port)
+    console = asyncio.create_task(
+        load.stay(port, "/console/stream", load.agents(talk), "/console/beat", load.History(), "a")
+    )
+    await asyncio.sleep(1)
+    memory, cpu = rss(pid), cpu_s(pid)
+    opened_s = await crowd.open(count)
+    each, cost = (rss(pid) - memory) / count, (cpu_s(pid) - cpu) / count
+    crowd.close()
+    await asyncio.sleep(2)
+    reconnected_s = await crowd.open(count)
+    turned = []
+    for state in (b"lunch", b"ready", b"lunch", b"ready"):
+        await asyncio.sleep(1)
+        seen, began = crowd.frames, time.perf_counter()
+        status, answer = await agent.ask("PUT", "/readiness", load.agents(talk), b"state=" + state)
+        assert status == 200, answer
+        await crowd.until(seen + count)
+        turned.append(time.perf_counter() - began)
+    cpu = cpu_s(pid)
+    await asyncio.sleep(10)
+    assert not console.done()
+    return {
+        "count": count,
+        "kb_each": each / 1024,
+        "cpu_us_to_connect": cost * 1e6,
+        "all_connected_s": opened_s,
+        "all_again_s": reconnected_s,
+        "turned_ms": max(turned) * 1000,
+        "idle_cpu_percent": (cpu_s(pid) - cpu) * 10,
+        "whole_process_mb": rss(pid) / 2**20,
+    }
+
+
+async def windows(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
+    """Everybody in a chat has a page open, and nothing happens."""
+    memory, cpu = rss(pid), cpu_s(pid)
+    async with load.pages(port, talks, load.History()):
+        streams = len(talks) + len({talk.cookie for talk in talks})
+        each, cost = (rss(pid) - memory) / streams, (cpu_s(pid) - cpu) / streams
+        cpu = cpu_s(pid)
+        await asyncio.sleep(seconds)
+        idle = (cpu_s(pid) - cpu) / seconds * 100
+    return {
+        "count": streams,
+        "kb_each": each / 1024,
+        "cpu_us_to_connect": cost * 1e6,
+        "idle_cpu_percent": idle,
+    }
+
+
+def rss(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+DO = {"posts": posts, "turns": turns, "buttons": buttons, "windows": windows}
+
+asyncio.run(main())

@@ -1,0 +1,197 @@
+"""Makes work for a server, as many pages do at once: plain sockets, no client library, another core.
+
+Every message carries its number in its text. `History` holds what each stream brought; `faults` says what is
+lost, doubled or out of order in it.
+"""
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+MARK = re.compile(rb"mark-(\d+)-(\d+)-([va])")
+LENGTH = re.compile(rb"content-length: (\d+)")
+
+
+@dataclass
+class Talk:
+    """One conversation: who may write in it, and how it is proved."""
+
+    chat: int
+    token: str  # the visitor's
+    widget: str
+    cookie: str  # the agent's
+    csrf: str
+
+
+class Line:
+    """A kept connection: one request at a time."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.reader: asyncio.StreamReader | None = None
+
+    async def ask(self, method: str, path: str, headers: str, body: bytes = b"") -> tuple[int, bytes]:
+        if self.reader is None:
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writer.write(request(method, path, headers, body))
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        found = LENGTH.search(head.lower())
+        answer = await self.reader.readexactly(int(found[1])) if found else b""
+        return int(head[9:12]), answer
+
+    def close(self) -> None:
+        if self.reader is not None:
+            self.writer.close()
+
+
+def request(method: str, path: str, headers: str, body: bytes = b"") -> bytes:
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    kind = "Content-Type: application/x-www-form-urlencoded\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}{kind}{length}\r\n".encode() + body
+
+
+def visitors(talk: Talk) -> str:
+    return f"Authorization: Bearer {talk.token}\r\nX-Widget: {talk.widget}\r\nX-Language: nl\r\n"
+
+
+def agents(talk: Talk) -> str:
+    return f"Cookie: {talk.cookie}\r\nX-CSRF-Token: {talk.csrf}\r\nOrigin: http://localhost\r\n"
+
+
+async def follow(port: int, path: str, headers: str, hear: Callable[[bytes], object]) -> None:
+    """Reads an event stream for as long as it is open; `hear` is called with each event."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+    writer.write(request("GET", path, headers))
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head
+    try:
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            hear((await reader.readexactly(size + 2))[:-2])
+    finally:
+        writer.close()
+
+
+# ---- what was said, and what was heard -------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """Messages by (chat, side): when each was sent, and in which order one page heard them."""
+
+    sent: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    heard: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    asked_s: dict[tuple[int, str, int], float] = field(default_factory=dict)
+    took_s: list[float] = field(default_factory=list)
+
+    def send(self, chat: int, side: str) -> tuple[int, bytes]:
+        number = len(self.sent[chat, side])
+        self.sent[chat, side].append(number)
+        self.asked_s[chat, side, number] = time.perf_counter()
+        return number, f"mark-{chat}-{number}-{side}".encode()
+
+    def hear(self, event: bytes, side: str) -> None:
+        """What the other side's page is shown; its own messages it hears too, and they do not count."""
+        at = time.perf_counter()
+        for chat, number, by in MARK.findall(event):
+            key = int(chat), by.decode(), int(number)
+            if by.decode() != side and key in self.asked_s:
+                if not self.heard[key[:2]] or self.heard[key[:2]][-1] != key[2]:
+                    self.took_s.append(at - self.asked_s[key])
+                self.heard[key[:2]].append(key[2])
+
+    def faults(self) -> dict[str, int]:
+        lost = doubled = disordered = 0
+        for key, numbers in self.sent.items():
+            heard = self.heard[key]
+            lost += len(set(numbers) - set(heard))
+            doubled += len(heard) - len(set(heard))
+            disordered += heard != sorted(heard)
+        return {"lost": lost, "doubled": doubled, "disordered": disordered}
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
+# ---- kinds of work ---------------------------------------------------------------------------------------
+
+
+async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, float]:
+    """Each visitor writes as fast as it is answered: how many were taken, in how many seconds."""
+    until = time.perf_counter() + seconds
+    history = History()
+
+    async def write(talk: Talk) -> int:
+        line, taken, headers = Line(port), 0, visitors(talk)
+        while time.perf_counter() < until:
+            number, mark = history.send(talk.chat, "v")
+            body = b"key=k%d-%d-%d&body=" % (talk.chat, number, time.time_ns()) + mark
+            status, answer = await line.ask("POST", "/chat/messages", headers, body)
+            assert status == 200, (status, answer)
+            taken += 1
+        line.close()
+        return taken
+
+    began = time.perf_counter()
+    taken = sum(await asyncio.gather(*(write(talk) for talk in talks)))
+    return taken, time.perf_counter() - began
+
+
+@asynccontextmanager
+async def pages(port: int, talks: list[Talk], history: History) -> AsyncIterator[None]:
+    """Everybody has its page open: a console per agent, a window per visitor."""
+    consoles = {talk.cookie: talk for talk in talks}
+    streams = [
+        asyncio.create_task(stay(port, "/console/stream", agents(talk), "/console/beat", history, "a"))
+        for talk in consoles.values()
+    ]
+    streams += [
+        asyncio.create_task(stay(port, "/chat/stream?after=0", visitors(talk), "/chat/beat", history, "v"))
+        for talk in talks
+    ]
+    await asyncio.sleep(2 + len(talks) / 50)
+    yield
+    for task in streams:
+        assert not task.done(), task.result()
+        task.cancel()
+
+
+async def turns(port: int, talks: list[Talk], seconds: float, history: History) -> None:
+    """In each chat one message a second goes each way."""
+    share = 1 / len(talks)
+    await asyncio.gather(*(converse(port, talk, i * share, seconds, history) for i, talk in enumerate(talks)))
+    await asyncio.sleep(1)
+
+
+async def stay(port: int, path: str, headers: str, beat: str, history: History, side: str) -> None:
+    line = Line(port)
+    beats: set[asyncio.Task[object]] = set()
+
+    def hear(event: bytes) -> None:
+        if event.startswith(b"event: beat"):
+            presence = event.partition(b"data: ")[2].split(b"\r\n")[0]
+            beats.add(asyncio.create_task(line.ask("POST", beat, headers, b"beat=" + presence)))
+        else:
+            history.hear(event, side)
+
+    await follow(port, path, headers, hear)
+
+
+async def converse(port: int, talk: Talk, offset_s: float, seconds: float, history: History) -> None:
+    """By the clock, whether or not the last one has been answered."""
+    lines = {"v": Line(port), "a": Line(port)}
+    paths = {"v": ("/chat/messages", visitors(talk)), "a": (f"/chats/{talk.chat}/messages", agents(talk))}
+    began = time.perf_counter() + offset_s
+    for second in range(int(seconds)):
+        for half, side in enumerate("va"):
+            await asyncio.sleep(max(0.0, began + second + half / 2 - time.perf_counter()))
+            number, mark = history.send(talk.chat, side)
+            path, headers = paths[side]
+            body = b"key=t%d-%d-%d%s&body=" % (talk.chat, number, time.time_ns(), side.encode()) + mark
+            status, answer = await lines[side].ask("POST", path, headers, body)
+            assert status == 200, (status, answer)

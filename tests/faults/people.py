@@ -1,0 +1,257 @@
+"""The people of these tests: they write what they have to say until it is taken, and note what they see.
+
+What one of them was told is sent stands in the database once; everybody who may sees it once, in the same
+order; nobody sees what is private. `Room.faults` counts what is otherwise.
+"""
+
+import asyncio
+import contextlib
+import random
+import re
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import db
+from db.tables import Message, PrivateMessage
+from tests.bench import load
+from tests.bench.load import Line, Talk
+
+ITEM = re.compile(rb'<li id="m-([A-Za-z0-9_-]+)" data-seq="(\d+)"')
+SECRET = "geheim-onder-ons"
+TRY_AGAIN_S = 0.1
+PATIENCE_S = 30
+
+
+@dataclass
+class Writer:
+    """Says one thing after the other, each with its key until it is taken."""
+
+    room: Any
+    talk: Talk
+    side: str  # v or a
+    private: bool = False
+    tried: list[str] = field(default_factory=list)  # keys, in their order
+    taken: list[str] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+
+    async def say(self, text: str) -> None:
+        kind = "p" if self.private else self.side
+        key = f"{kind}{self.talk.chat}-{len(self.tried)}-{secrets.token_hex(4)}"
+        self.tried.append(key)
+        body = f"key={key}&body={text}".encode()
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self.attempt(body):  # noqa: ASYNC110
+                await asyncio.sleep(TRY_AGAIN_S * random.random())
+        self.taken.append(key)
+
+    async def attempt(self, body: bytes) -> bool:
+        line = Line(self.room.server.port)
+        try:
+            status, answer = await line.ask("POST", self.path, self.headers, body)
+        except (OSError, asyncio.IncompleteReadError):
+            return False
+        finally:
+            line.close()
+        if status != 200:
+            assert status >= 500, (status, answer)
+            self.refusals.append((status, answer.decode()))
+        return status == 200
+
+    @property
+    def path(self) -> str:
+        if self.side == "v":
+            return "/chat/messages"
+        return f"/chats/{self.talk.chat}/{'private-messages' if self.private else 'messages'}"
+
+    @property
+    def headers(self) -> str:
+        return load.visitors(self.talk) if self.side == "v" else load.agents(self.talk)
+
+
+@dataclass
+class Page:
+    """A window or a console whose stream is always opened again, from where it was."""
+
+    room: Any
+    talk: Talk
+    side: str
+    items: dict[str, int] = field(default_factory=dict)  # key → number, in the order in which they came
+    newest: dict[str, int] = field(default_factory=dict)  # chat → the highest number that has come
+    disorder: int = 0
+    secrets_seen: int = 0
+    last_id: str = ""
+    opened: int = 0
+
+    async def live(self) -> None:
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, AssertionError):
+                await self.read_once()
+            await asyncio.sleep(TRY_AGAIN_S * random.random())
+
+    async def read_once(self, cut_after: int | None = None) -> None:
+        """Until the line goes, or until so many bytes have come."""
+        last = f"Last-Event-ID: {self.last_id}\r\n" if self.last_id else ""
+        path, headers = self.address
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.room.server.port, limit=2**22)
+        try:
+            writer.write(load.request("GET", path, headers + last))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            self.opened += 1
+            pending = b""
+            while chunk := await chunk_of(reader):
+                pending += chunk[:cut_after] if cut_after is not None else chunk
+                *events, pending = pending.replace(b"\r\n", b"\n").split(b"\n\n")
+                for event in events:
+                    await self.hear(event)
+                if cut_after is not None and (cut_after := cut_after - len(chunk)) <= 0:
+                    return
+        finally:
+            writer.transport.abort()
+
+    async def hear(self, event: bytes) -> None:
+        self.secrets_seen += event.count(SECRET.encode())
+        fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
+        if fields.get(b"event") == b"beat":
+            self.room.later(self.answer(fields[b"data"]))
+            return
+        if b"id" in fields:
+            self.last_id = fields[b"id"].decode()
+        for found, seq in ITEM.findall(event):
+            key = found.decode()
+            if key not in self.items:
+                self.items[key] = int(seq)
+                chat = said_in(key)
+                self.disorder += bool(chat) and int(seq) < self.newest.get(chat, 0)
+                self.newest[chat] = int(seq)
+
+    async def answer(self, presence: bytes) -> None:
+        path, headers = self.address
+        line = Line(self.room.server.port)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            beat = path.partition("?")[0].replace("stream", "beat")
+            await line.ask("POST", beat, headers, b"beat=" + presence)
+        line.close()
+
+    @property
+    def address(self) -> tuple[str, str]:
+        if self.side == "v":
+            return "/chat/stream?after=0", load.visitors(self.talk)
+        return "/console/stream", load.agents(self.talk)
+
+
+def said_in(key: str) -> str:
+    """The chat in whose public thread this was said; "" if it is no such thing."""
+    found = re.match(r"[va](\d+)-", key)
+    return found[1] if found else ""
+
+
+async def chunk_of(reader: asyncio.StreamReader) -> bytes:
+    size = int(await reader.readuntil(b"\r\n"), 16)
+    return (await reader.readexactly(size + 2))[:-2]
+
+
+class Room:
+    """Everybody at one desk."""
+
+    def __init__(self, server: Any, talks: list[Talk]) -> None:
+        self.server = server
+        self.talks = talks
+        self.windows = [Page(self, talk, "v") for talk in talks]
+        self.consoles = [Page(self, talk, "a") for talk in {talk.cookie: talk for talk in talks}.values()]
+        self.writers: list[Writer] = []
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    @contextlib.asynccontextmanager
+    async def pages(self) -> AsyncIterator[None]:
+        everybody = [*self.windows, *self.consoles]
+        for page in everybody:
+            self.later(page.live())
+        await self.until(lambda: all(page.opened for page in everybody))
+        try:
+            yield
+        finally:
+            for task in tuple(self.tasks):
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def writer(self, talk: Talk, side: str, private: bool = False) -> Writer:
+        self.writers.append(Writer(self, talk, side, private))
+        return self.writers[-1]
+
+    async def converse(self, count: int, pause_s: float = 0.0) -> None:
+        """In every chat, both sides so many messages, and the agent notes for colleagues between."""
+
+        async def talk(writer: Writer) -> None:
+            for number in range(count):
+                await writer.say(f"{SECRET}-{number}" if writer.private else f"woord-{number}")
+                await asyncio.sleep(pause_s * random.random())
+
+        sides = (("v", False), ("a", False), ("a", True))
+        people = [self.writer(each, side, private) for each in self.talks for side, private in sides]
+        await asyncio.gather(*(talk(each) for each in people))
+
+    async def until(self, holds: Any) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():  # noqa: ASYNC110 – nothing tells of it
+                await asyncio.sleep(0.05)
+
+    # -- what came of it --
+
+    async def faults(self) -> dict[str, int]:
+        """Of all that was said and seen; pages get a moment to see the last of it."""
+        await db.connect(self.server.database)
+        columns = Message.chat, Message.seq, Message.key, Message.kind
+        rows = await Message.select(*columns).order_by(Message.chat, Message.seq)
+        notes = await PrivateMessage.select(PrivateMessage.key).order_by(PrivateMessage.id)
+        await db.disconnect()
+        said = {row["key"]: row["seq"] for row in rows if row["kind"] == "text"}
+        counted = Counter([*(row["key"] for row in rows), *(row["key"] for row in notes)])
+        there = [*said, *(row["key"] for row in notes)]
+        expected: dict[int, dict[str, int]] = {talk.chat: {} for talk in self.talks}
+        for row in rows:
+            expected[row["chat"]][row["key"]] = row["seq"]
+        with contextlib.suppress(TimeoutError):
+            await self.until(lambda: not self.stuck(expected))
+        tried, taken = self.keys("tried"), self.keys("taken")
+        return {
+            "lost": len(taken - set(there)),
+            "doubled": sum(number - 1 for number in counted.values()),
+            "phantom": len(set(there) - tried),
+            "reordered": self.reordered(there) + sum(page.disorder for page in self.windows + self.consoles),
+            "gaps": sum(max(thread.values()) - len(thread) for thread in expected.values()),
+            "leaked": sum(page.secrets_seen for page in self.windows),
+            "stuck": len(self.stuck(expected)),
+        }
+
+    def keys(self, which: str) -> set[str]:
+        return {key for writer in self.writers for key in getattr(writer, which)}
+
+    def reordered(self, there: list[str]) -> int:
+        """Of one writer, in another order than it wrote."""
+        place = {key: number for number, key in enumerate(there)}
+        return sum(
+            places != sorted(places)
+            for writer in self.writers
+            if (places := [place[key] for key in writer.tried if key in place])
+        )
+
+    def stuck(self, expected: dict[int, dict[str, int]]) -> list[Page]:
+        """Pages that do not show all that is there."""
+        behind = [page for page in self.windows if not expected[page.talk.chat].items() <= page.items.items()]
+        for page in self.consoles:
+            chats = [talk.chat for talk in self.talks if talk.cookie == page.talk.cookie]
+            if not all(expected[chat].keys() <= page.items.keys() for chat in chats):
+                behind.append(page)
+        return behind
+
+
+NONE = dict.fromkeys(("lost", "doubled", "phantom", "reordered", "gaps", "leaked", "stuck"), 0)
