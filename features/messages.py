@@ -5,6 +5,7 @@ chat ("An joined", "ended by …") stands in the thread as a message of its own 
 the whole story.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
