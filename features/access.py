@@ -208,6 +208,7 @@ def session_with(token_hash: str, at: datetime) -> Any:
             agent.username.as_alias("username"),
             agent.name.as_alias("name"),
             agent.language.as_alias("language"),
+            agent.look.as_alias("look"),
             agent.role.permissions.as_alias("permissions"),  # type: ignore[union-attr]
         )
         .where(Session.token_hash == token_hash)
