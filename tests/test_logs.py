@@ -25,7 +25,7 @@ from tests.test_retention import talk_with_everything
 
 ROOT = Path(__file__).parents[1]
 CANARY = "kanarievogel"
-START_S = 30
+START_S = 60
 
 
 @contextlib.asynccontextmanager
