@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import tinycss2
@@ -97,14 +98,23 @@ async def stylesheet(request: Request[Any, Any, Any]) -> Response[str]:
     """Under the address that pages name it may be kept for ever; another house style has another address."""
     named = request.url.path + "?" + request.url.query == address()
     headers = {"Cache-Control": FOR_EVER if named else "no-cache"}
-    return Response(css(drawn(desk.facts.house_style)), media_type="text/css", headers=headers)
+    return Response(css(worn()), media_type="text/css", headers=headers)
 
 
 def address() -> str:
     """ "" if the desk has no house style of its own."""
-    style = desk.facts.house_style
-    said = css(drawn(style)) if style else ""
+    said = css(worn())
     return f"/theme.css?v={hashlib.sha256(said.encode()).hexdigest()[:10]}" if said else ""
+
+
+def worn() -> "Drawn":
+    return drawn_once(tuple(desk.facts.house_style.items()))
+
+
+@lru_cache(maxsize=2)
+def drawn_once(style: tuple[tuple[str, str], ...]) -> "Drawn":
+    """Every page asks for it."""
+    return drawn(dict(style))
 
 
 # ---- what it becomes -------------------------------------------------------------------------------------
@@ -244,8 +254,7 @@ def in_preview(found: Drawn) -> dict[str, str]:
 
 def shades() -> dict[str, tuple[str, str]]:
     """What the button has that leads to the information page, where a widget has no colours of its own."""
-    style = desk.facts.house_style
-    blue = drawn(style).shades.get("unavailable") if style else None
+    blue = worn().shades.get("unavailable")
     return {"blue": blue} if blue else {}
 
 
