@@ -4,7 +4,7 @@ Each has two shades: one for light pages, with white on it, and one for dark pag
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 Shades = Mapping[str, Sequence[str]]
 
@@ -28,6 +28,10 @@ def luminance(colour: str) -> float:
 
 def linear(part: float) -> float:
     return float(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+
+
+def in_hex(rgb: Iterable[int]) -> str:
+    return "#" + "".join(f"{part:02x}" for part in rgb)
 
 
 def weakest(colour: str, scheme: str) -> float:

@@ -8,6 +8,7 @@ DELETE /settings/house-style
 Of a file only the properties that we know stay, each with a plain value; saved are those, not the file.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from markupsafe import Markup
 import db
 import layouts
 from db.tables import Desk, Widget
-from features import desk, organisation, settings, themes
+from features import desk, organisation, settings, theme_files, themes
 from features.access import Person, agent_of, may
 from layouts import _, html, swap, template
 
@@ -83,8 +84,8 @@ async def read(request: Request[Any, Any, Any]) -> Response[str]:
     if not form.text.strip():
         return html(swap("#found", ui.found(None, 0), "outerHTML"), swap("#style-problem", ui.problem("")))
     try:
-        style = themes.read(form.text)
-    except themes.Unusable as problem:
+        style = await read_aside(form.text)
+    except theme_files.Unusable as problem:
         parts = (
             swap("#found", ui.found(None, 0), "outerHTML"),
             swap("#style-problem", ui.problem(str(problem))),
@@ -100,8 +101,8 @@ async def read(request: Request[Any, Any, Any]) -> Response[str]:
 async def save(request: Request[Any, Any, Any]) -> Response[str]:
     form = await form_of(request)
     try:
-        style = themes.read(form.text) if form.text.strip() else {}
-    except themes.Unusable as problem:
+        style = await read_aside(form.text) if form.text.strip() else {}
+    except theme_files.Unusable as problem:
         return html(ui.form(form, str(problem)), status_code=422)
     return await put_on(request, form, style)
 
@@ -128,11 +129,16 @@ async def put_on(request: Request[Any, Any, Any], form: StyleForm, style: dict[s
 # ---- reading and judging ---------------------------------------------------------------------------------
 
 
+async def read_aside(text: str) -> dict[str, str]:
+    """In a thread: nobody waits for a long file, or for nonsense as long."""
+    return await asyncio.to_thread(theme_files.read, text)
+
+
 async def form_of(request: Request[Any, Any, Any]) -> StyleForm:
     sent = await request.form()
     form = StyleForm(str(sent.get("text", "")), str(sent.get("version", "")))
     file = sent.get("file")
-    if isinstance(file, UploadFile) and (content := await file.read(themes.MOST_BYTES + 1)):
+    if isinstance(file, UploadFile) and (content := await file.read(theme_files.MOST_BYTES + 1)):
         form.text, form.from_file = content.decode("utf-8-sig", "replace"), True
     return form
 
@@ -143,18 +149,18 @@ async def form_now() -> StyleForm:
     return StyleForm(lines(json.loads(row["house_style"])), str(row["version"]))
 
 
-def lines(style: themes.Properties) -> str:
+def lines(style: theme_files.Properties) -> str:
     return "\n".join(f"{name}: {value};" for name, value in style.items())
 
 
-def reading_of(style: themes.Properties) -> Reading:
+def reading_of(style: theme_files.Properties) -> Reading:
     drawn = themes.drawn(style)
     said = [line_of(role, style, drawn) for role in ROLES]
     return Reading(said, json.dumps(themes.in_preview(drawn)))
 
 
-def line_of(role: str, style: themes.Properties, drawn: themes.Drawn) -> Line:
-    name, given = next(iter(themes.found(role, style)), ("", ""))
+def line_of(role: str, style: theme_files.Properties, drawn: themes.Drawn) -> Line:
+    name, given = next(iter(theme_files.found(role, style)), ("", ""))
     why = next((remark.why for remark in drawn.remarks if remark.role == role), "")
     light, dark = drawn.shades.get(role, ("", "")) if name else ("", "")
     return Line(ROLES[role](), name, given, light, dark, why)
@@ -169,7 +175,7 @@ async def shown_to(person: Person) -> int:
 
 
 layouts.env.globals["theme_example"] = "--utrecht-button-primary-action-background-color: #24578f;"
-layouts.env.globals["most_of_a_theme"] = lambda: layouts.file_size(themes.MOST_BYTES)
+layouts.env.globals["most_of_a_theme"] = lambda: layouts.file_size(theme_files.MOST_BYTES)
 routes = [show, read, save, take_off]
 
 ui = template("""

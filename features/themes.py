@@ -9,28 +9,20 @@ pages; their dark shades are found here. What would be too weak to read is not u
 
 import colorsys
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-import tinycss2
 from litestar import Request, Response, get
-from tinycss2 import ast, color4
 
 import layouts
 from features import colours, desk
 from features.access import public
+from features.theme_files import GENERIC, Properties, found
 from layouts import _
 
-MOST_BYTES = 512 * 1024
-MOST_STEPS = 20  # from one property to the next that it refers to
-MOST_FONTS = 8
 MOST_RADIUS_PX = 12
-ROOT = re.compile(r":root|:host|html|body|\.[\w-]+")  # where properties of a whole theme stand
-NAME = re.compile(r"--[\w-]+")
-FONT = re.compile(r"[\w .+-]{1,60}")
-GENERIC = ("sans-serif", "serif", "monospace", "system-ui", "ui-sans-serif", "ui-serif")
 FOR_EVER = "public, max-age=31536000, immutable"
 
 # As in app.css: what there is behind words and signs, and what stands on it.
@@ -67,28 +59,6 @@ SOFT = {"light": "#515d6b", "dark": "#a9b4c0"}
 AWAY = {"light": "#000000", "dark": "#ffffff"}  # where a shade of more contrast lies
 TEXT, SHAPE = 4.5, 3.0  # WCAG 1.4.3 and 1.4.11
 
-# Role: what a property that gives it ends on, best first. Any prefix will do; these go before others.
-PREFIXES = ("utrecht", "nl")
-BUTTONS = ("button-primary-action", "button-primary", "button")
-ENDINGS: dict[str, tuple[str, ...]] = {
-    "accent": tuple(f"{each}-background-color" for each in BUTTONS),
-    "on-accent": tuple(f"{each}-color" for each in BUTTONS),
-    "accent-strong": tuple(f"{each}-hover-background-color" for each in BUTTONS),
-    "link": ("link-color",),
-    "link-strong": ("link-hover-color",),
-    "focus": ("focus-outline-color", "focus-border-color"),
-    "ink": ("document-color",),
-    "edge": ("form-control-border-color", "textbox-border-color"),
-    "font": ("document-font-family",),
-    "radius": ("button-border-radius", "form-control-border-radius"),
-}
-Properties = Mapping[str, str]  # as the house style names them: {"--utrecht-link-color": "#24578f"}
-
-
-class Unusable(Exception):
-    """Nothing of it can be used; the reason is in the person's language."""
-
-
 # ---- its stylesheet --------------------------------------------------------------------------------------
 
 
@@ -97,14 +67,23 @@ async def stylesheet(request: Request[Any, Any, Any]) -> Response[str]:
     """Under the address that pages name it may be kept for ever; another house style has another address."""
     named = request.url.path + "?" + request.url.query == address()
     headers = {"Cache-Control": FOR_EVER if named else "no-cache"}
-    return Response(css(drawn(desk.facts.house_style)), media_type="text/css", headers=headers)
+    return Response(css(worn()), media_type="text/css", headers=headers)
 
 
 def address() -> str:
     """ "" if the desk has no house style of its own."""
-    style = desk.facts.house_style
-    said = css(drawn(style)) if style else ""
+    said = css(worn())
     return f"/theme.css?v={hashlib.sha256(said.encode()).hexdigest()[:10]}" if said else ""
+
+
+def worn() -> "Drawn":
+    return drawn_once(tuple(desk.facts.house_style.items()))
+
+
+@lru_cache(maxsize=2)
+def drawn_once(style: tuple[tuple[str, str], ...]) -> "Drawn":
+    """Every page asks for it."""
+    return drawn(dict(style))
 
 
 # ---- what it becomes -------------------------------------------------------------------------------------
@@ -244,8 +223,7 @@ def in_preview(found: Drawn) -> dict[str, str]:
 
 def shades() -> dict[str, tuple[str, str]]:
     """What the button has that leads to the information page, where a widget has no colours of its own."""
-    style = desk.facts.house_style
-    blue = drawn(style).shades.get("unavailable") if style else None
+    blue = worn().shades.get("unavailable")
     return {"blue": blue} if blue else {}
 
 
@@ -288,7 +266,7 @@ def shifted(colour: str, scheme: str, least: float) -> str:
     hue, light, clear = colorsys.rgb_to_hls(*(part / 255 for part in parts(colour)))
     end = 0.0 if AWAY[scheme] == "#000000" else 1.0
     steps = (colorsys.hls_to_rgb(hue, light + (end - light) * step / 40, clear) for step in range(41))
-    shades = (in_hex(round(part * 255) for part in step) for step in steps)
+    shades = (colours.in_hex(round(part * 255) for part in step) for step in steps)
     return next(each for each in shades if weakest_on(each, GROUNDS[scheme]) >= least)
 
 
@@ -306,146 +284,13 @@ def paper_of(colour: str, scheme: str) -> str:
 def mixed(one: str, other: str, share: float) -> str:
     """`share` of the other."""
     pairs = zip(parts(one), parts(other), strict=True)
-    return in_hex(round(a + (b - a) * share) for a, b in pairs)
-
-
-def in_hex(rgb: Iterable[int]) -> str:
-    return "#" + "".join(f"{part:02x}" for part in rgb)
+    return colours.in_hex(round(a + (b - a) * share) for a, b in pairs)
 
 
 def parts(colour: str) -> tuple[int, int, int]:
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return red, green, blue
 
-
-# ---- reading a theme file --------------------------------------------------------------------------------
-
-
-def read(text: str) -> dict[str, str]:
-    """The properties that we know, each with a plain value. Whatever else is in it is left there."""
-    if len(text.encode()) > MOST_BYTES:
-        raise Unusable(
-            _("This is larger than a theme file: at most %(size)s.") % {"size": layouts.file_size(MOST_BYTES)}
-        )
-    declared, refers = declarations(text)
-    known = {}
-    for role in ENDINGS:
-        for name, value in found(role, declared):
-            if plain := PLAIN.get(role, colour_in)(resolved(value, declared)):
-                known[name] = plain
-                break
-    if not known:
-        raise Unusable(nothing_in(refers, bool(declared)))
-    return known
-
-
-def nothing_in(refers: bool, declared: bool) -> str:
-    if refers and not declared:
-        return _("This file only refers to others with @import: choose the one that holds the properties.")
-    return _(
-        "No property that Balie knows is in it, such as --utrecht-button-primary-action-background-color."
-    )
-
-
-def found(role: str, among: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """(name, value) of those that give this role, best first."""
-    ends = {ending: at for at, ending in enumerate(ENDINGS[role])}
-    fitting = []
-    for name, value in among.items():
-        prefix, _dash, ending = name.removeprefix("--").partition("-")
-        if ending in ends:
-            place = PREFIXES.index(prefix) if prefix in PREFIXES else len(PREFIXES)
-            fitting.append((ends[ending], place, name, value))
-    for _ending, _place, name, value in sorted(fitting, key=lambda each: each[:3]):
-        yield name, value
-
-
-Tokens = list[ast.Node]
-
-
-def declarations(text: str) -> tuple[dict[str, Tokens], bool]:
-    """Custom properties of the page as a whole, the last of a name; and whether there are imports. Without
-    rules: a bare list of them."""
-    declared: dict[str, Tokens] = {}
-    rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
-    refers = any(rule.type == "at-rule" and rule.lower_at_keyword == "import" for rule in rules)
-    blocks = [rule.content for rule in rules if rule.type == "qualified-rule" and of_all(rule.prelude)]
-    if "{" not in text:
-        blocks = [tinycss2.parse_component_value_list(text)]
-    for block in blocks:
-        for each in tinycss2.parse_declaration_list(block, skip_comments=True, skip_whitespace=True):
-            if each.type == "declaration" and NAME.fullmatch(each.name):
-                declared[each.name] = each.value
-    return declared, refers
-
-
-def of_all(selector: Tokens) -> bool:
-    return all(ROOT.fullmatch(each.strip()) for each in tinycss2.serialize(selector).split(","))
-
-
-def resolved(value: Tokens, declared: Mapping[str, Tokens], steps: int = 0) -> Tokens:
-    """With what it refers to in its place; [] where that leads nowhere."""
-    out: Tokens = []
-    for token in value:
-        if token.type == "function" and token.lower_name == "var":
-            name, _comma, otherwise = split(token.arguments)
-            known = declared.get(name, otherwise)
-            if steps > MOST_STEPS or not known:
-                return []
-            out += resolved(known, declared, steps + 1)
-        elif token.type not in ("whitespace", "comment"):
-            out.append(token)
-    return out
-
-
-def split(arguments: Tokens) -> tuple[str, bool, Tokens]:
-    """Of var(): the name, and what stands for it if there is none."""
-    said = [token for token in arguments if token.type not in ("whitespace", "comment")]
-    name = said[0].value if said and said[0].type == "ident" else ""
-    return name, len(said) > 1, said[2:]
-
-
-def colour_in(value: Tokens) -> str:
-    """#rrggbb; "" for what is no colour, or lets through what is behind it."""
-    if len(value) != 1:
-        return ""
-    colour = color4.parse_color(value[0])
-    if colour is None or colour == "currentcolor" or colour.alpha < 1:
-        return ""
-    try:
-        red, green, blue = colour.to("srgb").coordinates
-    except NotImplementedError:
-        return ""
-    return in_hex(round(min(max(part, 0), 1) * 255) for part in (red, green, blue))
-
-
-def fonts_in(value: Tokens) -> str:
-    """Names of families, quoted."""
-    families: list[str] = [""]
-    for token in value:
-        if token.type == "literal" and token.value == ",":
-            families.append("")
-        elif token.type in ("ident", "string"):
-            families[-1] = f"{families[-1]} {token.value}".strip()
-        else:
-            return ""
-    if not all(FONT.fullmatch(each) for each in families):
-        return ""
-    return ", ".join(each if each in GENERIC else f'"{each}"' for each in families[:MOST_FONTS])
-
-
-def radius_in(value: Tokens) -> str:
-    if len(value) != 1:
-        return ""
-    token = value[0]
-    if token.type == "number" and token.value == 0:
-        return "0px"
-    if token.type == "dimension" and token.lower_unit in ("px", "rem") and token.value >= 0:
-        return f"{token.value * (16 if token.lower_unit == 'rem' else 1):g}px"
-    return ""
-
-
-PLAIN: dict[str, Callable[[Tokens], str]] = {"font": fonts_in, "radius": radius_in}
 
 layouts.env.globals["theme_address"] = address
 routes = [stylesheet]

@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from features import colours, themes
+from features import colours, theme_files, themes
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient
@@ -51,11 +51,20 @@ RED = "--utrecht-button-primary-action-background-color"
 
 
 def test_of_a_theme_only_the_known_properties_are_taken_each_as_a_plain_value() -> None:
-    assert themes.read(THEME) == READ
+    assert theme_files.read(THEME) == READ
+
+
+def test_references_are_followed_and_lead_nobody_astray() -> None:
+    steps = "".join(f"--step-{n}: var(--step-{n + 1});" for n in range(10))
+    assert theme_files.read(f"{steps} --step-10: red; {RED}: var(--step-0)") == {RED: "#ff0000"}
+    twice = "".join(f"--two-{n}: var(--two-{n + 1}) var(--two-{n + 1});" for n in range(60))  # 2⁶⁰ of them
+    for endless in ("--a: var(--b); --b: var(--a);", f"{twice} --a: var(--two-0);"):
+        with pytest.raises(theme_files.Unusable):
+            theme_files.read(f"{endless} {RED}: var(--a)")
 
 
 def test_what_was_read_reads_the_same_again() -> None:
-    assert themes.read("\n".join(f"{name}: {value};" for name, value in READ.items())) == READ
+    assert theme_files.read("\n".join(f"{name}: {value};" for name, value in READ.items())) == READ
 
 
 @pytest.mark.parametrize(
@@ -77,7 +86,7 @@ def test_what_was_read_reads_the_same_again() -> None:
 )
 def test_what_is_no_plain_colour_is_not_taken(value: str) -> None:
     text = f":root {{ --utrecht-link-color: {value}; {RED}: #ae133a; }}"
-    taken = themes.read(text).get("--utrecht-link-color", "")
+    taken = theme_files.read(text).get("--utrecht-link-color", "")
     assert taken in ("", "#24578f")
     assert (taken == "#24578f") == (value.startswith("#24578f")), (
         "the brace ends the rule, and no more comes of it"
@@ -97,13 +106,13 @@ def test_what_is_no_plain_colour_is_not_taken(value: str) -> None:
 )
 def test_names_of_fonts_are_names_and_nothing_else(family: str, taken: str) -> None:
     text = f":root {{ --utrecht-document-font-family: {family}; {RED}: #ae133a }}"
-    assert themes.read(text).get("--utrecht-document-font-family", "") == taken
+    assert theme_files.read(text).get("--utrecht-document-font-family", "") == taken
 
 
 def test_a_theme_without_the_common_names_is_understood_by_its_own() -> None:
-    own = themes.read(".denhaag-theme { --denhaag-link-color: #1260a1; --nl-link-color: #0b5cad }")
+    own = theme_files.read(".denhaag-theme { --denhaag-link-color: #1260a1; --nl-link-color: #0b5cad }")
     assert own == {"--nl-link-color": "#0b5cad"}, "what many use goes before what one has"
-    assert themes.read("--denhaag-link-color: #1260a1") == {"--denhaag-link-color": "#1260a1"}
+    assert theme_files.read("--denhaag-link-color: #1260a1") == {"--denhaag-link-color": "#1260a1"}
 
 
 @pytest.mark.parametrize(
@@ -113,13 +122,13 @@ def test_a_theme_without_the_common_names_is_understood_by_its_own() -> None:
         ('@import "design-tokens.css";', "verwijst alleen met @import"),
         (".x { color: red }", "geen eigenschap"),
         (f"{RED}: rood;", "geen eigenschap"),
-        ("/*" + "x" * themes.MOST_BYTES + "*/", "groter dan een themabestand"),
+        ("/*" + "x" * theme_files.MOST_BYTES + "*/", "groter dan een themabestand"),
         ("}}{{;;:", "geen eigenschap"),
     ],
 )
 def test_what_is_no_theme_is_refused_in_words(text: str, said: str) -> None:
-    with pytest.raises(themes.Unusable, match=re.escape(said)):
-        themes.read(text)
+    with pytest.raises(theme_files.Unusable, match=re.escape(said)):
+        theme_files.read(text)
 
 
 # ---- what it becomes -------------------------------------------------------------------------------------
