@@ -76,10 +76,13 @@ and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info
 
   // What is in sight: less than the page when a keyboard covers part of it; not when somebody enlarges a part of it.
   function place() {
-    const [up, aside] = (facts.offset || tag.dataset.offset || usual).split(" ");
+    const [up, aside] = (facts.offset || tag.dataset.offset || usual).trim().split(/ +/);
     const { offsetTop: top, height: seen } = visualViewport.scale < 1.01 ? visualViewport : {};
     const sizes = { up, aside, top, seen };
-    for (const name in sizes) host.style.setProperty("--" + name, sizes[name] >= 0 ? sizes[name] + "px" : "");
+    for (const name in sizes) {
+      const pixels = parseFloat(sizes[name]);
+      host.style.setProperty("--" + name, pixels >= 0 ? pixels + "px" : "");
+    }
   }
 
   // ---- what it says
@@ -215,6 +218,7 @@ and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info
 
   function drop() {
     clearTimeout(late);
+    if (unread) tell("unread", { count: 0 });
     if (frame) frame.remove();
     frame = card = going = started = ready = shown = busy = unread = vouched = 0;
   }

@@ -352,6 +352,10 @@ def test_the_page_gives_what_it_knows_and_hears_what_happens(
     assert warned == [f"Balie: set() cannot use {each}" for each in refused]
     at = box(visitor.button())
     assert at["y"] + at["height"] == HIGH - 16 - 100
+    for offset, free in (("' 40px'", 100), ("'wat'", 100), ("' 40 8'", 40), ("0", 0), ("''", 0)):
+        visitor.page.evaluate(f"Balie.set({{ offset: {offset} }})")
+        at = box(visitor.button())
+        assert at["y"] + at["height"] == HIGH - 16 - free, offset
     visitor.press()
     form = visitor.form
     expect(form.get_by_label("Naam")).to_have_value("Jef <b>")
