@@ -62,6 +62,9 @@ FOUND = [
     ("4111-1111-1111-1111", "card"),
     ("3782 822463 10005", "card"),
     ("zaaknummer 5, rijksregisternummer 85073003328", "rrn"),
+    ("dossier 85.07.30-033.28", "rrn"),
+    ("ik vertel u 999990019", "bsn"),
+    ("om 10:00 999990019", "bsn"),
 ]
 LEFT_ALONE = [
     "",
@@ -74,6 +77,8 @@ LEFT_ALONE = [
     "1234567890123456",
     "zaaknummer 999990019",
     "dossier: 999-990-019",
+    "mijn cliëntnummer is: 999990019",
+    "voorbeeld.be/zaak/999990019",
     "uw kenmerk 999990019",
     "factuur nr. 999990019",
     "numéro de téléphone 999990019",
@@ -117,9 +122,12 @@ def test_a_near_miss_is_left_alone(text: str) -> None:
     assert numbers.find(text) == ()
 
 
-def test_belgian_landlines_with_the_right_check_digits_are_left_alone() -> None:
-    """One in eleven is a BSN by its digits."""
+def test_belgian_telephone_numbers_with_the_right_check_digits_are_left_alone() -> None:
+    """One landline in eleven is a BSN by its digits."""
     right = [each for n in range(40_000) if numbers.is_bsn(each := f"02{5_000_000 + n * 7}")]
+    mobile = [each for n in range(60_000) if numbers.is_rrn(each := f"3247{1_000_000 + n * 7}")]
+    assert len(mobile) > 50
+    assert not any(map(numbers.find, mobile[:50])), "as one dials it from abroad"
     phones = [each for each in right if numbers.is_phone(each)]
     assert len(phones) > 100
     for each in phones[:50]:
@@ -188,6 +196,7 @@ HOSTILE = [
     "a@" * 1990 + "999990019",
     "021234567\n" * 400,
     " nr" * 1300 + "999990019",
+    "tel 999990019 " * 280,
 ]
 
 
