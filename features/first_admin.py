@@ -106,9 +106,10 @@ welcome = [say_first_admin_link]
 ui = template("""
 {% from "base.html" import plain %}
 {% from "components.html" import button, field, icon %}
+{% import "access" as access %}
 
 {% macro first_admin_page(token, form) %}
-{% call plain(_("First administrator"), ["htmx.min.js"]) %}
+{% call plain(_("First administrator"), ["htmx.min.js"], foot=access.foot()) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("First administrator") }}</h1>
 <p>{{ _("This link works once. Make the account with which the desk is set up.") }}</p>

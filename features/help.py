@@ -173,16 +173,14 @@ ui = template("""
 
 {# The text, with its table of contents. #}
 {% macro chapters(prose) %}
-<div class="reading-columns">
+<main class="reading-columns" id="main">
+  <h1 class="display">{{ prose.title }}</h1>
   <nav class="reading-contents" aria-labelledby="contents">
     <h2 class="legend" id="contents">{{ _("On this page") }}</h2>
     <ol>{% for id, words in prose.contents %}<li><a href="#{{ id }}">{{ words }}</a></li>{% endfor %}</ol>
   </nav>
-  <main class="reading" id="main">
-    <h1 class="display">{{ prose.title }}</h1>
-    <div class="prose">{{ prose.body }}</div>
-  </main>
-</div>
+  <div class="prose">{{ prose.body }}</div>
+</main>
 {% endmacro %}
 
 {% macro sign(what, name) %}
