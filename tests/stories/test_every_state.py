@@ -217,6 +217,7 @@ IN_FRAME = """() => {
 
 def test_the_frame_is_no_trap(browsers: Browsers) -> None:
     """Tab goes on to the page that it stands on, and back into it, on both sides."""
+    browsers.agent("an", "Loket")
     jef = browsers.visitor("/demo")
     jef.press()
     expect(jef.form.get_by_label("Naam")).to_be_focused()
