@@ -227,6 +227,5 @@ def test_the_frame_is_no_trap(browsers: Browsers) -> None:
             jef.page.keyboard.press(key)
             hops += 1
             assert hops < 20, f"{key} does not lead out"
-        somewhere(jef.page)
         jef.page.keyboard.press(back)
         assert jef.page.evaluate(IN_FRAME), f"{back} does not lead back"
