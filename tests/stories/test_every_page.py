@@ -101,7 +101,7 @@ def press_questions(page: Page) -> None:
         page.locator(f"{ASK}, #second-factor form").wait_for()
         if not page.locator(ASK).count():
             continue
-        page.wait_for_function("document.activeElement.closest('#ask')")
+        expect(page.locator("#ask :focus")).to_have_count(1)
         judge(page)
         page.keyboard.press("Escape")
         expect(button).to_be_focused()
@@ -114,7 +114,7 @@ def send_nothing(page: Page) -> None:
         field.fill("")
     form.locator("[type=submit]").first.click()
     page.locator("main [aria-invalid]").first.wait_for()
-    page.wait_for_function("document.activeElement.matches('[aria-invalid]')")
+    expect(page.locator("main [aria-invalid]:focus")).to_have_count(1)
     said = (page.locator(":focus").get_attribute("aria-describedby") or "").split()[0]
     expect(page.locator(f"#{said}")).to_have_text(re.compile(r"\w"))
     judge(page)
@@ -135,9 +135,7 @@ def test_the_focus_is_never_lost_in_the_settings(browsers: Browsers) -> None:
         if where:
             expect(where).to_be_focused()
         else:
-            page.wait_for_function(
-                "document.activeElement !== document.body && document.activeElement.checkVisibility()"
-            )
+            expect(page.locator(":focus").first).to_be_visible()
 
     save = page.locator("main form [type=submit]").first
     for path in ("sign-in", "desk", "days", "hours/1", "widgets/1/texts", "offers/1", "privacy/queues/1"):

@@ -5,14 +5,13 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.stories import ruler
-from tests.stories.conftest import AgentPage, Browsers, Server, check_accessibility
+from tests.stories.conftest import AgentPage, Browsers, Server
 from tests.stories.test_every_page import judge
-
-SOMEWHERE = "document.activeElement !== document.body && document.activeElement.checkVisibility()"
 
 
 def somewhere(page: Page) -> None:
-    page.wait_for_function(SOMEWHERE)
+    """Not lost to the body of the page."""
+    expect(page.locator(":focus").first).to_be_visible()
 
 
 def judge_focus_and_size(page: Page, around: Locator) -> None:
@@ -26,6 +25,15 @@ def judge_focus_and_size(page: Page, around: Locator) -> None:
     page.set_viewport_size(own)
     around.focus()
     assert not faults, "\n".join(faults)
+
+
+def judge_in_forced_colours(page: Page) -> None:
+    """Signs are drawn in the reader's own colours; what is selected has an edge of its own."""
+    page.emulate_media(forced_colors="active")
+    text = page.evaluate("getComputedStyle(document.body).color")
+    expect(page.locator(".wordmark .icon")).to_have_css("color", text)
+    expect(page.locator("[role=tab][aria-selected=true]")).to_have_css("border-top-width", "4px")
+    expect(page.locator(".chat-head .dot:visible").first).to_have_css("border-top-style", "solid")
 
 
 def press(on: Locator, key: str = "Enter") -> None:
@@ -98,7 +106,8 @@ def test_the_visitor_by_keyboard(browsers: Browsers, tmp_path: Path) -> None:
     judge(page)
     judge_focus_and_size(page, page.get_by_role("button", name="Mening versturen"))
     page.emulate_media(forced_colors="active")
-    check_accessibility(page)
+    for bubble in jef.thread.locator(".bubble").all():
+        expect(bubble).not_to_have_css("border-top-style", "none")
 
 
 def test_the_agent_by_keyboard(browsers: Browsers, server: Server) -> None:
@@ -192,9 +201,31 @@ def test_the_agent_by_keyboard(browsers: Browsers, server: Server) -> None:
     somewhere(page)
     judge(page)
     judge_focus_and_size(page, an.pane.get_by_role("button", name="Tabblad sluiten"))
-    page.emulate_media(forced_colors="active")
-    check_accessibility(page)
+    judge_in_forced_colours(page)
     press(an.pane.get_by_role("button", name="Tabblad sluiten"))
     expect(page.get_by_role("tab")).to_have_count(0)
     somewhere(page)
     judge(page)
+
+
+IN_FRAME = """() => {
+    for (let each = document.activeElement; each; each = each.shadowRoot?.activeElement)
+        if (each.localName === "iframe") return true;
+    return false;
+}"""
+
+
+def test_the_frame_is_no_trap(browsers: Browsers) -> None:
+    """Tab goes on to the page that it stands on, and back into it, on both sides."""
+    browsers.agent("an", "Loket")
+    jef = browsers.visitor("/demo")
+    jef.press()
+    expect(jef.form.get_by_label("Naam")).to_be_focused()
+    for key, back in (("Tab", "Shift+Tab"), ("Shift+Tab", "Tab")):
+        hops = 0
+        while jef.page.evaluate(IN_FRAME):
+            jef.page.keyboard.press(key)
+            hops += 1
+            assert hops < 20, f"{key} does not lead out"
+        jef.page.keyboard.press(back)
+        assert jef.page.evaluate(IN_FRAME), f"{back} does not lead back"

@@ -66,7 +66,7 @@ def test_from_nothing_to_a_conversation(browsers_at_nothing: Browsers) -> None:
         step(mia, 3)
         mia.get_by_label("Ik nodig een collega uit").check()
         mia.get_by_label("Naam die bezoekers zien").fill("Dirk")
-        mia.get_by_label("Gebruikersnaam").fill("dirk")
+        mia.locator("main").get_by_label("Gebruikersnaam").fill("dirk")
         browsers.check("agent")
         go_on(mia)
         link = mia.get_by_label("Link om een wachtwoord te kiezen").input_value()
