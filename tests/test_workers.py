@@ -220,6 +220,7 @@ async def together(
     await db.disconnect()
 
 
+@pytest.mark.timeout(300)
 async def test_workers_are_replaced_without_a_request_that_is_lost_and_pages_come_back(
     together: Served,
 ) -> None:
