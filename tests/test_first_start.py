@@ -68,6 +68,7 @@ def test_settings_come_from_the_environment_and_from_the_command_line_before_it(
     [
         ("PORT", "http"),
         ("PORT", "65536"),
+        ("WORKERS", "0"),
         ("URL", "chat.example.org"),
         ("DATABASE_URL", "mysql://localhost/balie"),
         ("TRUSTED_PROXIES", "10.0.0.0/8 nobody"),
@@ -77,6 +78,14 @@ def test_settings_come_from_the_environment_and_from_the_command_line_before_it(
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=re.escape(f"BALIE_{name} = {value!r}")):
         Settings().load({f"BALIE_{name}": value})
+
+
+def test_several_workers_need_postgresql() -> None:
+    with pytest.raises(BadSetting, match="BALIE_WORKERS = '2': an SQLite file serves one process"):
+        Settings().load({"BALIE_WORKERS": "2"})
+    found = Settings()
+    found.load({"BALIE_WORKERS": "1", "BALIE_DATABASE_URL": "postgresql:///balie"}, workers="2")
+    assert found.workers == 2
 
 
 def test_every_setting_has_its_default_and_its_explanation() -> None:
