@@ -26,7 +26,8 @@ LONG_MS = 50
 # What the browser noted, in the page with the button or in the window.
 NOTED = """(type) => new Promise((done) => {
     const found = [];
-    const moved = (each) => (each.hadRecentInput ? 0 : each.value ?? 0);
+    const shown = performance.getEntriesByType("navigation")[0].domInteractive; // by the host page
+    const moved = (each) => (each.hadRecentInput || each.startTime < shown ? 0 : each.value ?? 0);
     new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type, buffered: true });
     setTimeout(() => done(found.map((each) => ({ ms: each.duration, moved: moved(each) }))), 300);
 })"""

@@ -12,13 +12,18 @@ KILOBYTES, REQUESTS = 60, 10  # from the press to a form that can be filled in
 LATER = ("/chat/stream", "/chat/beat", "/chat/read")  # no form waits for these
 EMULATED = {"offline": False, "latency": 100, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
 
-# What has moved by itself in this frame, from its beginning; and that it would have been noticed.
+# What has moved by itself in this frame, since it is shown; and that it would have been noticed.
 MOVED = """(shaken) => new Promise((done) => {
     const found = [];
-    const name = ({ node }) => node?.id || node?.className || node?.nodeName;
+    const at = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(" ");
+    const name = ({ node, previousRect, currentRect }) =>
+        `${node?.id || node?.className || node?.nodeName} from ${at(previousRect)} to ${at(currentRect)}`;
+    // Before all of its scripts have run the host page does not show it.
+    const shown = performance.getEntriesByType("navigation")[0].domInteractive;
     new PerformanceObserver((list) => {
         for (const each of list.getEntries())
-            if (each.value && !each.hadRecentInput) found.push(`${each.value}: ${each.sources.map(name)}`);
+            if (each.value && !each.hadRecentInput && each.startTime > shown)
+                found.push(`${each.value}: ${each.sources.map(name)}`);
     }).observe({ type: "layout-shift", buffered: true });
     if (shaken) document.querySelector(".window-body").style.marginBlockStart = "80px";
     setTimeout(() => done(found), 600);
