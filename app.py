@@ -52,6 +52,7 @@ HEADERS = [
 ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
+LAST_WORDS_S = 0.5
 SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
 INTERRUPTED = 130  # what a shell expects
 
@@ -154,6 +155,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self.place:
             self.place.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Whoever has just been let in by a worker may still ask: the others serve all who come now."""
+        if self.place:
+            for listener in self.servers:
+                listener.close()
+            await asyncio.sleep(LAST_WORDS_S)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if self.place and os.getppid() != self.place.parent and not self.should_exit:

@@ -54,13 +54,19 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     return report
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stories last: whatever is wrong below them is told first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long only if that is asked for; the stories last: what is wrong below them is told first."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
     items.sort(key=lambda item: "/stories/" in item.nodeid)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="each fault as often as it takes to be sure")
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="what takes long, too, and each fault as often as it takes to be sure",
+    )
 
 
 # ---- databases ---------------------------------------------------------------------------------------------

@@ -139,10 +139,10 @@ async def test_a_supervisor_sees_who_and_lets_them_in_again(desk: Desk) -> None:
 async def test_the_same_verified_person_is_kept_out_with_another_token(desk: Desk) -> None:
     await with_key()
     an = await desk.agent("an", "Loket", ready=True)
+    elsewhere = (await press(desk, signed())).visitor  # on another device, a form half filled in
     lien = (await press(desk, signed())).visitor
     await lien.start("Een vraag", name="", email="")
     chat = await scenes.taken(an)
-    elsewhere = (await press(desk, signed())).visitor  # on another device, a form half filled in
     assert scenes.state(elsewhere) == "forming"
     await an.must("POST", f"/chats/{chat}/block", {"reason": WHY})
     await elsewhere.open()

@@ -142,6 +142,7 @@ async def test_two_chats_never_mix(desk: Desk) -> None:
     await marie.begin("Ik ben Marie", name="Marie")
     hers = await scenes.taken(an)
     async with an.stream() as console, jef.stream() as window:
+        await console.wait_for('id="panels"')
         await an.say(his, "Dag Jef")
         await an.say(hers, "Dag Marie")
         await marie.say("Dag An")

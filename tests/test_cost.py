@@ -41,7 +41,7 @@ class Queries:
 def queries(desk: Desk) -> Queries:
     queries, engine = Queries(), db._connected()
     assert isinstance(engine, Sqlite)
-    for connection in (*engine.writer.all, *engine.readers.all):
+    for connection in (*engine.writer.all, *engine.readers.all, engine.eye):
         connection.set_trace_callback(queries.asked.append)
     return queries
 

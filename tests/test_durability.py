@@ -24,8 +24,9 @@ CALLS = "fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,sendmmsg"
 AS_IT_IS = "import sys, app; sys.exit(app.main())"
 CARELESS = """
 import sys, app
-from db import engine
-engine._PRAGMAS = tuple(each.replace("= FULL", "= NORMAL") for each in engine._PRAGMAS)
+from db import connections
+careless = (each.replace("= FULL", "= NORMAL") for each in connections.PRAGMAS)
+connections.PRAGMAS = tuple(careless)
 sys.exit(app.main())
 """
 

@@ -70,7 +70,6 @@ def test_settings_come_from_the_environment_and_from_the_command_line_before_it(
         ("PORT", "65536"),
         ("WORKERS", "0"),
         ("URL", "chat.example.org"),
-        ("DATABASE_URL", "mysql://localhost/balie"),
         ("TRUSTED_PROXIES", "10.0.0.0/8 nobody"),
         ("NOW", "yesterday"),
     ],

@@ -77,7 +77,7 @@ async def test_who_came_in_before_is_known_by_the_subject_not_by_the_address(
     assert (await through(desk, provider, "an")).status_code == 302
     assert await ProviderIdentity.count() == 1
     provider.people["an"]["sub"] = "u-9"  # somebody else, with an address nobody here has
-    await says(await through(desk, provider, "an"), 403, "kent u, maar dit loket nog niet")
+    await says(await through(desk, provider, "an"), 403, "kent u, maar deze balie nog niet")
 
 
 @pytest.mark.parametrize("verified", [False, None, "true", 1])
@@ -114,7 +114,7 @@ async def test_who_has_been_deactivated_is_refused_linked_or_not(desk: Desk, pro
 async def test_somebody_new_gets_an_account_only_if_a_group_has_a_role(
     desk: Desk, provider: Provider
 ) -> None:
-    await says(await through(desk, provider, "dirk"), 403, "kent u, maar dit loket nog niet")
+    await says(await through(desk, provider, "dirk"), 403, "kent u, maar deze balie nog niet")
     await map_groups(desk, ict="admin", loket="agent")
     person = desk.nobody()
     assert (await through(desk, provider, "dirk", person)).status_code == 302

@@ -116,6 +116,7 @@ async def test_a_person_who_must_go_and_a_desk_that_is_renamed(desk: Desk, other
         assert talk.console.events[-1].data == "signed_out"
 
 
+@pytest.mark.long
 async def test_a_process_that_starts_or_stops_beside_another_cuts_nobody_off(
     desk: Desk, example_database: str, tmp_path: Path
 ) -> None:
@@ -161,19 +162,24 @@ async def is_asked(agent: AgentClient, console: Stream) -> bool:
 
 # ---- the wire is cut -------------------------------------------------------------------------------------
 
-WIRES = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'balie wire'"
+WIRES = "FROM pg_stat_activity WHERE application_name = 'balie wire' AND datname = current_database()"
+
+
+async def both_wires_are_whole() -> bool:
+    return len(await db.sql(f"SELECT pid {WIRES}")) == 2
 
 
 async def test_what_is_said_while_the_wire_is_cut_is_not_missed(desk: Desk, other: Served) -> None:
     async with talking(desk, other.desk) as talk:
         for number in range(3):
-            cut = await db.sql(WIRES + " AND datname = current_database()")
-            assert len(cut) == 2
+            await scenes.eventually_true(both_wires_are_whole)
+            await db.sql(f"SELECT pg_terminate_backend(pid) {WIRES}")
             await talk.an.say(talk.chat, f"Antwoord {number}")
             await talk.jef.say(f"Vraag {number}")
             await both_have(talk, f"Vraag {number}")
 
 
+@pytest.mark.long
 async def test_postgresql_is_restarted_under_a_conversation(
     desk: Desk, other: Served, databases: Databases
 ) -> None:
@@ -220,6 +226,7 @@ async def together(
     await db.disconnect()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_workers_are_replaced_without_a_request_that_is_lost_and_pages_come_back(
     together: Served,
@@ -257,7 +264,7 @@ async def asking(url: str) -> AsyncIterator[list[str]]:
         while True:
             try:
                 async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as client:
-                    (await client.get(f"{url}/health")).raise_for_status()
+                    (await client.get(f"{url}/health/live")).raise_for_status()
             except httpx.HTTPError as error:
                 refused.append(repr(error))
 
@@ -329,6 +336,7 @@ async def tabs(visitor: Visitor, count: int) -> AsyncIterator[list[Tab]]:
         task.cancel()
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_killed_takes_nothing_with_it(together: Served) -> None:
     async with talking(together.desk, together.desk) as talk:
         last = talk.window.last_id, talk.console.last_id

@@ -12,6 +12,8 @@ from tests.bench.load import Line
 from tests.faults.conftest import Server
 from tests.faults.people import NONE, Room
 
+pytestmark = pytest.mark.long
+
 
 async def test_the_server_is_killed_while_everybody_writes(room: Room, server: Server, long: bool) -> None:
     messages, kills = (50, 10) if long else (8, 1)
