@@ -200,7 +200,7 @@ ui = template("""
   {% set options = [] %}
   {% for code in languages %}{{ options.append((code, code | own_name, code)) or "" }}{% endfor %}
   {{ select_field(_("Language of the screens"), "language", options, form.language, errors) }}
-  {{ select_field(_("Look"), "look", looks(), form.look, errors, hint=_("Automatic follows your computer: light or dark, and high contrast if that is set there.")) }}
+  {{ select_field(_("Display"), "look", looks(), form.look, errors, hint=_("Automatic follows your computer: light or dark, and high contrast if that is set there.")) }}
   <div class="actions">{{ button(_("Save"), "primary", type="submit") }}</div>
 </form>
 {% endmacro %}

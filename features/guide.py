@@ -24,7 +24,7 @@ LINE = '<script async src="{url}/embed.js" data-widget="{key}"></script>'
 POLICY = "script-src  {url};\nconnect-src {url};\nframe-src   {url};"
 IDENTIFY = """
 <script>
-  addEventListener("load", () => Balie.identify(async () => {
+  (window.Balie = window.Balie || []).push(() => Balie.identify(async () => {
     const answer = await fetch("/balie-token");
     return answer.ok ? answer.text() : "";  // nothing for who is not signed in
   }));

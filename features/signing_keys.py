@@ -172,7 +172,8 @@ def snippets(found: WidgetFacts, keys: Sequence[Listed]) -> dict[str, str]:
 
 
 env.globals["identify_call"] = (
-    "Balie.identify(() => fetch('/balie-token').then((answer) => (answer.ok ? answer.text() : '')))"
+    "(window.Balie = window.Balie || []).push(() => Balie.identify(() =>"
+    " fetch('/balie-token').then((answer) => (answer.ok ? answer.text() : ''))))"
 )
 routes: list[Any] = [show, create, ask_revocation, revoke]
 

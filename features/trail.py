@@ -100,7 +100,7 @@ FIELDS: dict[str, Callable[[], str]] = {
     "shortcut": lambda: _("Shortcut"),
     "options": lambda: _("Options"),
     "house_style": lambda: _("House style"),
-    "look": lambda: _("Look"),
+    "look": lambda: _("Display"),
     "message": lambda: _("Message"),
     "numbers": lambda: _("Numbers"),
 }

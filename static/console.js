@@ -405,8 +405,12 @@ if (console_) {
       if (!down) outbox.retry();
     },
   });
-  document.addEventListener("stopped", ({ detail }) => {
-    if (detail.data === "signed_out") document.getElementById("sign-in-again").setAttribute("data-needed", "");
+  document.addEventListener("stopped", async ({ detail }) => {
+    if (detail.data === "signed_out") { // of the session that the stream began with: by now there may be another
+      const request = { method: "POST", headers: headers(), body: new URLSearchParams({ beat: "none" }) };
+      const answer = await fetch("/console/beat", request).catch(() => null);
+      if (answer?.status === 401) document.getElementById("sign-in-again").setAttribute("data-needed", "");
+    }
     signIn();
   });
   document.addEventListener("htmx:sse:error", ({ detail }) => {

@@ -8,7 +8,7 @@ from playwright.sync_api import Frame, Request, Route, expect
 
 from tests.stories.conftest import Browsers, VisitorPage
 
-KILOBYTES, REQUESTS = 60, 10  # from the press to a form that can be filled in
+KILOBYTES, REQUESTS = 60, 11  # from the press to a form that can be filled in
 LATER = ("/chat/stream", "/chat/beat", "/chat/read")  # no form waits for these
 EMULATED = {"offline": False, "latency": 100, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
 
