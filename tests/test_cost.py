@@ -64,6 +64,7 @@ async def quiet(queries: Queries) -> None:
     await scenes.eventually_true(nothing_drawn, 30)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("clock")
 async def test_pages_that_only_look_ask_the_database_nothing(
     desk: Desk, queries: Queries, monkeypatch: pytest.MonkeyPatch

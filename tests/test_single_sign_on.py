@@ -85,7 +85,7 @@ async def test_an_address_that_the_provider_has_not_checked_links_nobody(
     desk: Desk, provider: Provider, verified: Any
 ) -> None:
     provider.people["an"]["email_verified"] = verified
-    await says(await through(desk, provider, "an"), 403, "niet nagegaan")
+    await says(await through(desk, provider, "an"), 403, "niet gecontroleerd")
     assert await ProviderIdentity.count() == 0
     assert await Session.count() == 0
 

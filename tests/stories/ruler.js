@@ -38,6 +38,7 @@ function unseenFocus() {
       continue;
     }
     if (![...withLabel(each), each.closest(".textbar-box")].filter(Boolean).some(ring)) faults.push(`${called(each)}: no ring`);
+    if (each.matches("textarea")) each.scrollIntoView({ block: "nearest" }); // as the Tab key does: the caret may be far down
     const box = each.getBoundingClientRect();
     const isOn = (on) => on && (each.contains(on) || withLabel(each).some((one) => one.contains(on))
       || (on.contains(each) && !on.matches("body, html, main, form")));
