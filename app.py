@@ -307,7 +307,8 @@ async def prepare() -> None:
 
 def freeze() -> None:
     """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
-    layouts.warm_up()
+    if not settings.demo:
+        layouts.warm_up()
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()

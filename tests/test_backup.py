@@ -90,6 +90,7 @@ async def talkative(example_database: str, clock: Clock, tmp_path: Path) -> str:
 # ---- there and back --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_what_was_acknowledged_before_a_backup_under_load_is_in_it(
     elsewhere: str, desk: RunningDesk, example_database: str, tmp_path: Path
 ) -> None:

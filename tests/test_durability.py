@@ -116,7 +116,11 @@ def synced_first(made: list[Call]) -> bool:
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize(
-    ("code", "safe"), [(AS_IT_IS, True), (CARELESS, False)], ids=["as it is", "careless"]
+    ("code", "safe"),
+    [
+        pytest.param(AS_IT_IS, True, id="as it is"),
+        pytest.param(CARELESS, False, id="careless", marks=pytest.mark.long),
+    ],
 )
 async def test_a_message_is_on_the_disk_before_anybody_is_told_of_it(
     example_database: str, tmp_path: Path, code: str, safe: bool

@@ -37,7 +37,7 @@ from tests.conftest import Databases
 T = TypeVar("T")
 
 EPOCH = datetime(2026, 3, 11, 9, tzinfo=UTC)
-EXAMPLES = {"sqlite": 35, "postgresql": 10}
+EXAMPLES = {"sqlite": 25, "postgresql": 8}
 STEPS = 40
 LAST = sys.maxsize
 VISITORS = 6

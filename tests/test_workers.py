@@ -137,6 +137,7 @@ async def test_a_process_that_starts_or_stops_beside_another_cuts_nobody_off(
         await both_have(talk, "Alles gaat door.")
 
 
+@pytest.mark.long
 async def test_of_two_sweeps_each_thing_happens_once(desk: Desk, other: Served, clock: Clock) -> None:
     """A request that nobody answers comes back once, also when two processes look at it at the same time."""
     an, bram = [await desk.agent(name, "Loket", ready=True) for name in ("an", "bram")]
@@ -196,6 +197,7 @@ async def test_postgresql_is_restarted_under_a_conversation(
         await talk.console.wait_for("De bezoeker heeft het gesprek beëindigd")
 
 
+@pytest.mark.long
 async def test_what_a_process_that_died_did_not_tell_is_found(
     desk: Desk, other: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
