@@ -75,7 +75,8 @@ async def traced(code: str, database: str, data: Path) -> AsyncIterator[tuple[De
     finally:
         for person in desk.people:
             await person.close()
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it has ended already: what is wrong is told above
+            os.killpg(process.pid, signal.SIGTERM)
         await wait_for(process.wait(), START_S)
 
 
