@@ -31,7 +31,7 @@ and we hello {kept, visible, focus, jwt, facts}, show {focus}, hide; to the info
   const base = new URL("widget/" + encodeURIComponent(key), tag.src);
   const store = "balie." + key;
   const facts = {};
-  let texts, fallback, info, usual, green, away; // 1 = no line, 2 = no frame
+  let texts, fallback, info, usual = "", green, away; // 1 = no line, 2 = no frame
   let status, timer, pressed, tries = 0;
   let frame, card, going, token, started, ready, shown, focus, busy, late, unread, vouched, identity, seen = false;
 

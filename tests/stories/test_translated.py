@@ -64,5 +64,5 @@ def test_a_translated_conversation_goes_on(browsers: Browsers) -> None:
     expect(bram.request()).to_be_visible()
     an.close()
     an.dialog.get_by_role("button", name=re.compile("^gesprek beëindigen$", re.I)).click()
-    expect(jef.page.locator("#after-title")).to_have_text("GESPREK BEËINDIGD DOOR An OM 10:00")
+    expect(jef.page.locator("#after-title")).to_have_text(re.compile("GESPREK BEËINDIGD DOOR An OM 10:"))
     expect(an.page.get_by_role("tab")).to_have_count(0)
