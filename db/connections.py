@@ -15,6 +15,7 @@ Rows = list[Any]
 
 BUSY_MS = 5_000  # how long to wait for another process that writes to the same SQLite file
 SCRUB_TRIES = 5
+CLOSED = "the database is closed"
 
 # SQLite has nothing but integers in such a column, so the quick conversion will do.
 sqlite3.register_converter("INTEGER", int)
@@ -39,6 +40,7 @@ class Connections:
 
     def __init__(self, arguments: dict[str, Any], count: int, *pragmas: str) -> None:
         self.working: set[int] = set()
+        self.closed = False
         self.jobs: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self.all = [connection(arguments, *pragmas) for _ in range(count)]
         self.threads = [threading.Thread(target=self._serve, args=[each], daemon=True) for each in self.all]
@@ -47,6 +49,8 @@ class Connections:
 
     def run(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
         """Does work(connection, *args); if the caller is cancelled before it has begun, it never begins."""
+        if self.closed:
+            raise RuntimeError(CLOSED)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         self.jobs.put((work, args, answer, loop))
@@ -72,6 +76,8 @@ class Connections:
         return len(self.all) - len(self.working)
 
     def close(self) -> None:
+        """When what has been asked for is done."""
+        self.closed = True
         for _thread in self.threads:
             self.jobs.put(None)
         for thread in self.threads:

@@ -92,6 +92,7 @@ from features import (
     retention,
     reveals,
     roles,
+    rounds,
     routing,
     searching,
     second_factor,
@@ -126,6 +127,7 @@ from features import (
 
 ALL: tuple[ModuleType, ...] = (
     counters,
+    rounds,
     live,
     desk,
     mail,

@@ -6,8 +6,6 @@ PATCH /chat/hold    the visitor is typing, or has chosen a subject
 POST  /chat         the form is sent
 """
 
-import asyncio
-import contextlib
 import json
 import re
 from collections.abc import Sequence
@@ -25,7 +23,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Message, Start, Visitor
-from features import blocks, devices, hours, identity, messages, numbers, routing, visit, widget
+from features import blocks, devices, hours, identity, messages, numbers, rounds, routing, visit, widget
 from features.access import Caller, address_of, visitor, visitor_of
 from features.desk import keyed
 from features.identity import Verified
@@ -241,18 +239,8 @@ async def count(chat: int, address: str) -> None:
 
 
 async def forget_starts() -> None:
-    await Start.delete().where(Start.started_at <= now() - timedelta(minutes=STARTS_MINUTES))
-
-
-async def forgetter(stop: asyncio.Event) -> None:
     """An address is known no longer than it is needed, even where nobody else comes."""
-    while not stop.is_set():
-        try:
-            await forget_starts()
-        except Exception:  # the next time may succeed
-            log.exception("starts_not_forgotten")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), FORGET_EVERY_S)
+    await Start.delete().where(Start.started_at <= now() - timedelta(minutes=STARTS_MINUTES))
 
 
 def line(text: str) -> str:
@@ -395,7 +383,7 @@ def options(subjects: list[SubjectFacts]) -> list[tuple[int, str, str]]:
 
 
 routes = [press, renew, start]
-tasks = [forgetter]
+tasks = [rounds.every(FORGET_EVERY_S, forget_starts)]
 
 ui = template("""
 {% from "components.html" import button, field, icon, notice, select_field, textarea_field %}

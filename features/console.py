@@ -5,8 +5,6 @@ GET  /console/stream
 POST /console/beat
 """
 
-import asyncio
-import contextlib
 import re
 import secrets
 from collections.abc import Iterable
@@ -35,6 +33,7 @@ from features import (
     private,
     profiles,
     requests,
+    rounds,
     settings,
 )
 from features.access import Person, agent_of, may, person_of_session, public
@@ -177,19 +176,9 @@ async def beat(data: Form[live.Beat]) -> None:
         raise NotFoundException
 
 
-async def recheck_sessions(stop: asyncio.Event) -> None:
+async def recheck() -> None:
     """All open consoles in one query: who has been signed out or deactivated is told so, and gets nothing
     more."""
-    while not stop.is_set():
-        try:
-            await recheck()
-        except Exception:  # the next look may succeed
-            log.exception("recheck failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RECHECK_S)
-
-
-async def recheck() -> None:
     viewers = {sub: viewer for sub, viewer in live.streams.items() if isinstance(viewer, Console)}
     if not viewers:
         return
@@ -267,7 +256,7 @@ async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
 
 
 routes = [page, follow, beat]
-tasks = [recheck_sessions]
+tasks = [rounds.every(RECHECK_S, recheck)]
 
 ui = template("""
 {% from "base.html" import document, plain %}

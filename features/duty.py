@@ -4,8 +4,6 @@ POST   /session/profile   choose a profile: on duty, paused at first
 PUT    /readiness         ready, or paused with a reason
 """
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,7 @@ from msgspec import Struct
 
 from db.clock import now
 from db.tables import Readiness, Session
-from features import access, hours, live, profiles, queues, routing
+from features import access, hours, live, profiles, queues, rounds, routing
 from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
@@ -121,24 +119,22 @@ async def redraw_lines(viewer: Any, event: live.Event) -> Markup | None:
     return swap("#lines", ui.lines(await lines_of(viewer.person.id)))
 
 
-async def watch_hours(stop: asyncio.Event) -> None:
+open_at_last_look: set[int] = set()
+
+
+async def watch_hours() -> None:
     """As time goes by queues open and close: looked at once for all consoles of this process."""
-    before: set[int] = set()
-    while not stop.is_set():
-        try:
-            if any(topic.startswith("queue:") for topic in live.subscriptions):
-                before = await tell_of_hours(before)
-        except Exception:  # the next look may succeed
-            log.exception("a look at the hours failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), HOURS_EVERY_S)
-
-
-async def tell_of_hours(before: set[int]) -> set[int]:
+    if not any(topic.startswith("queue:") for topic in live.subscriptions):
+        return
     open_ones = await hours.open_queues(now())
-    for queue in open_ones ^ before:
+    for queue in open_ones ^ open_at_last_look:
         live.deliver(f"queue:{queue}", queues.QueueChanged(queue))
-    return open_ones
+    open_at_last_look.clear()
+    open_at_last_look.update(open_ones)
+
+
+async def look_anew() -> None:
+    open_at_last_look.clear()
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,8 @@ async def lines_of(agent: int) -> list[Line]:
 
 
 routes = [other_profile, choose_profile, set_readiness]
-tasks = [watch_hours]
+starts = [look_anew]
+tasks = [rounds.every(HOURS_EVERY_S, watch_hours)]
 
 ui = template("""
 {% from "base.html" import plain %}

@@ -4,8 +4,6 @@ The database gives the rows, one query per kind; here they are counted, because 
 and how many places were taken at once are the same on both databases only if neither computes them.
 """
 
-import asyncio
-import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +15,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import db
-from features import routing, turns
+from features import rounds, routing, turns
 
 log = structlog.get_logger(__name__)
 
@@ -334,17 +332,5 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-async def watcher(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
-        if stop.is_set():
-            return
-        try:
-            await routing.settle()
-        except Exception:  # the next look may succeed
-            log.exception("a look at the queues failed")
-
-
 routes: list[Any] = []
-tasks = [watcher]
+tasks = [rounds.every(LOOK_EVERY_S, routing.settle, at_once=False)]

@@ -28,7 +28,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Chat
-from features import idle, inspection, messages
+from features import idle, inspection, messages, rounds
 from layouts import _, html, template
 
 log = structlog.get_logger(__name__)
@@ -237,16 +237,6 @@ def put(result: Path, there: Path) -> None:
             os.close(descriptor)
 
 
-async def purge(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await purge_unsent()
-        except Exception:  # a full or broken disk: the desk goes on
-            log.exception("purge failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PURGE_EVERY_S)
-
-
 async def purge_unsent() -> None:
     """What was added and never sent; then every file that no row holds, however it came to be left."""
     long_ago = now() - timedelta(hours=UNSENT_HOURS)
@@ -421,7 +411,7 @@ def reason(code: str, file: str) -> str:
 
 
 starts = [prepare]
-tasks = [purge]
+tasks = [rounds.every(PURGE_EVERY_S, purge_unsent)]
 
 ui = template("""
 {% from "components.html" import icon, icon_button %}

@@ -4,8 +4,6 @@ The window sends it with the press (`arrival`). A token that cannot be believed 
 developer, in English, and the chat goes on without it.
 """
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from litestar.exceptions import NotFoundException
 import db
 from db.clock import now
 from db.tables import Chat, Identity, ShownToken, SigningKey
-from features import audit, live
+from features import audit, live, rounds
 from features.access import Person
 from features.participations import taking_part
 from features.routing import ChatChanged
@@ -261,18 +259,8 @@ def facts(row: dict[str, Any]) -> Verified:
 # ---- tokens that no longer count need not be remembered --------------------------------------------------
 
 
-async def forget_tokens(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await forget_expired()
-        except Exception:  # the next look may succeed
-            log.exception("expired tokens were not forgotten")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), CLEAN_EVERY_S)
-
-
 async def forget_expired() -> None:
     await ShownToken.delete().where(ShownToken.expires_at < now())
 
 
-tasks = [forget_tokens]
+tasks = [rounds.every(CLEAN_EVERY_S, forget_expired)]

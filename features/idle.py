@@ -8,8 +8,6 @@ Typing, pressing and writing are signs too. The deadlines are columns of the cha
 an agent's message and taken away by a visitor's (messages), `idle_asked_at` is the open question.
 """
 
-import asyncio
-import contextlib
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,7 +17,7 @@ import structlog
 import db
 from db.clock import now
 from db.tables import Chat, Step
-from features import live, routing
+from features import live, rounds, routing
 from layouts import template
 
 LOOK_S = 2
@@ -54,16 +52,6 @@ async def answer(chat: int) -> None:
     if await Chat.exists().where(Chat.id == chat).where(Chat.idle_asked_at.is_not_null()):
         await note(chat, "idle_answered")
     await sign(chat)
-
-
-async def watch(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await look()
-        except Exception:
-            log.exception("a look for idle chats failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_S)
 
 
 async def look() -> None:
@@ -135,7 +123,7 @@ async def restart() -> None:
 
 
 starts = [restart]
-tasks = [watch]
+tasks = [rounds.every(LOOK_S, look)]
 
 ui = template("""
 {% from "components.html" import button, icon %}

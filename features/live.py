@@ -22,7 +22,7 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
 import db
-from features import counters
+from features import counters, rounds
 from layouts import speaking
 
 log = structlog.get_logger(__name__)
@@ -220,16 +220,10 @@ def numbered(kind: str, grown: Callable[[int], Event]) -> Callable[[Read], Read]
     return register
 
 
-async def recheck_all(stop: asyncio.Event) -> None:
+async def recheck_all() -> None:
     """All that the pages of this process follow, one query of each kind."""
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RECHECK_S)
-        for kind in heads:
-            try:
-                await recheck(kind)
-            except Exception:  # the next look may succeed
-                log.exception("recheck failed", kind=kind)
+    for kind in heads:
+        await recheck(kind)
 
 
 async def recheck(kind: str) -> None:
@@ -349,6 +343,6 @@ async def finished() -> None:
 
 
 starts = [listen]
-tasks = [recheck_all]
+tasks = [rounds.every(RECHECK_S, recheck_all, at_once=False)]
 stops = [stop]
 ends = [finished]

@@ -6,7 +6,6 @@ No URLs.
 """
 
 import asyncio
-import contextlib
 import smtplib
 import ssl
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Mail
-from features import desk
+from features import desk, rounds
 
 LOOK_S = 5
 TIMEOUT_S = 20
@@ -101,19 +100,9 @@ async def state_of(kind: str, chat: int) -> str:
 # ---- sending ---------------------------------------------------------------------------------------------
 
 
-async def sender(stop: asyncio.Event) -> None:
-    """Runs as long as the server."""
-    while not stop.is_set():
-        try:
-            if is_on():
-                await send_due()
-        except Exception:
-            log.exception("mail could not be looked after")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_S)
-
-
 async def send_due() -> None:
+    if not is_on():
+        return
     due = await Mail.select().where(Mail.next_attempt_at <= now()).order_by(Mail.next_attempt_at).limit(20)
     for row in due:
         if await take(row):
@@ -201,4 +190,4 @@ def deliver(letter: EmailMessage, address: str) -> None:
         line.send_message(letter, to_addrs=[address])
 
 
-tasks = [sender]
+tasks = [rounds.every(LOOK_S, send_due)]

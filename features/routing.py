@@ -6,7 +6,6 @@ changed, tell. Pages call the verbs and read `outlook`, `place` and the columns 
 transaction that does more calls the verb first: whoever holds a row must not wait for the lock.
 """
 
-import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ import structlog
 import db
 from db import tables
 from db.clock import now
-from features import invitations, ledger, live, presence, turns
+from features import invitations, ledger, live, presence, rounds, turns
 from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row
 
 log = structlog.get_logger(__name__)
@@ -442,17 +441,6 @@ async def downtime(until: datetime) -> timedelta:
     return max(until - max((moment for moment in seen if moment), default=until), timedelta())
 
 
-async def sweeper(stop: asyncio.Event) -> None:
-    """Runs as long as the server: about once a second, whatever goes wrong."""
-    while not stop.is_set():
-        try:
-            await sweep()
-        except Exception:
-            log.exception("a sweep failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SWEEP_S)
-
-
 async def sweep() -> None:
     if not await anything_to_watch():
         return
@@ -590,4 +578,4 @@ def announce(desk: Desk, changes: ledger.Changes, lines: dict[int, list[int]]) -
 
 routes: list[Any] = []
 starts = [restart]
-tasks = [sweeper]
+tasks = [rounds.every(SWEEP_S, sweep)]

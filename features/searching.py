@@ -12,8 +12,6 @@ statement, and whatever else changes a conversation (a case number, a remark) ne
 is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
 """
 
-import asyncio
-import contextlib
 import json
 import re
 import unicodedata
@@ -24,7 +22,7 @@ from typing import Any
 import structlog
 
 import db
-from features import numbers
+from features import numbers, rounds
 
 EVERY_S = 2
 AT_A_TIME = 50  # conversations
@@ -163,16 +161,6 @@ FACTS = (
 )
 
 
-async def keep_up(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await catch_up()
-        except Exception:  # what is due stays due
-            log.exception("the log's words were not written")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EVERY_S)
-
-
 async def catch_up() -> None:
     """Until nothing is due. Others write in between."""
     while rows := await db.sql(DUE, AT_A_TIME):
@@ -236,4 +224,4 @@ async def forget_all(chats: Sequence[int]) -> None:
         await db.sql("INSERT INTO log_words (log_words) VALUES ('optimize')")
 
 
-tasks = [keep_up]
+tasks = [rounds.every(EVERY_S, catch_up)]

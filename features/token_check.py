@@ -8,8 +8,6 @@ the button, which is everybody's too, would not say; whoever guesses at a secret
 any token of the site. How many may be checked from one address has an end all the same: it is work.
 """
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,7 +20,7 @@ from msgspec import Struct
 import db
 from db.clock import now
 from db.tables import TokenCheck
-from features import desk, guide, identity
+from features import desk, guide, identity, rounds
 from features.access import address_of, public
 from features.desk import keyed
 from features.identity import Verified
@@ -105,22 +103,12 @@ def readable(said: dict[str, Any]) -> str:
 
 
 async def forget_checks() -> None:
+    """An address is known no longer than it is needed."""
     await TokenCheck.delete().where(TokenCheck.checked_at <= now() - timedelta(minutes=MINUTES))
 
 
-async def forgetter(stop: asyncio.Event) -> None:
-    """An address is known no longer than it is needed."""
-    while not stop.is_set():
-        try:
-            await forget_checks()
-        except Exception:  # the next time may succeed
-            log.exception("token_checks_not_forgotten")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), FORGET_EVERY_S)
-
-
 routes = [show, check]
-tasks = [forgetter]
+tasks = [rounds.every(FORGET_EVERY_S, forget_checks)]
 
 ui = template("""
 {% from "components.html" import button, fact, icon, notice, textarea_field %}

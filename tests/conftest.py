@@ -22,10 +22,11 @@ from argon2 import PasswordHasher
 
 import db.clock
 from db.settings import settings
+from features import rounds
 from tests.people import PASSWORD, AgentClient, Person, Visitor
 
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
-START_S = 20
+STOP_S = 20
 MEMORY = "/dev/shm"
 
 Somebody = TypeVar("Somebody", bound=Person)
@@ -233,6 +234,12 @@ def clock(time_of_day: str) -> Iterator[Clock]:
         yield clock
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the desk does now and then it does all the time."""
+    monkeypatch.setattr(rounds, "pace", 0.02)
+
+
 # ---- a running desk ----------------------------------------------------------------------------------------
 
 
@@ -301,9 +308,8 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
             url=f"http://127.0.0.1:{port}",
         )
         server = app.server(application())
-        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await started(server, listener)
         try:
-            await started(server, task)
             desk = Desk(settings.url, server, await widget_key())
             yield desk
             for person in desk.people:
@@ -311,9 +317,29 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
         finally:
             for stop in features.each("stops"):
                 stop()
-            server.should_exit = True
-            await task
+            await stopped(server)
             settings.load({})
+
+
+async def started(server: Any, listener: socket.socket) -> None:
+    """Without uvicorn's loop, which looks only ten times a second whether it shall end."""
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup([listener])
+    assert server.started, "the application did not start"
+    await server.on_tick(0)
+
+
+async def stopped(server: Any) -> None:
+    server.should_exit = True
+    for each in server.servers:
+        each.close()
+    for connection in tuple(server.server_state.connections):
+        connection.shutdown()
+    async with asyncio.timeout(STOP_S):
+        while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 – nothing tells of it
+            await asyncio.sleep(0.005)
+    await server.lifespan.shutdown()
 
 
 @functools.cache
@@ -322,13 +348,6 @@ def application() -> Any:
     import app
 
     return app.create_app()
-
-
-async def started(server: Any, task: "asyncio.Task[None]") -> None:
-    async with asyncio.timeout(START_S):
-        while not server.started:
-            assert not task.done(), "the application did not start"
-            await asyncio.sleep(0.01)
 
 
 async def widget_key() -> str:

@@ -287,12 +287,6 @@ async def test_an_old_token_asks_to_sign_in_instead_of_failing_for_ever(desk: De
     assert an.screen.has("#sign-in-again[data-needed]")
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sessions are looked at again sooner than in 4 s."""
-    monkeypatch.setattr(console, "RECHECK_S", 0.1)
-
-
 @pytest.mark.usefixtures("impatient")
 async def test_an_open_stream_ends_when_its_person_may_no_longer(desk: Desk) -> None:
     people = [await desk.agent(username, "Loket") for username in ("an", "bram", "eva", "chloe")]

@@ -155,12 +155,6 @@ async def test_the_head_counts_who_waits_in_each_queue(desk: Desk) -> None:
         await console.wait_for(lambda: "Vergunningen 0" in an.screen.text("#lines"))
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hours are looked at sooner than in 10 s."""
-    monkeypatch.setattr("features.duty.HOURS_EVERY_S", 0.2)
-
-
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("time_of_day", ["2026-03-11T08:59:00+01:00"], ids=["before nine"])
 async def test_a_closed_queue_is_said_to_be_closed_and_opens_by_itself(desk: Desk, clock: Clock) -> None:

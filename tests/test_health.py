@@ -64,8 +64,9 @@ async def test_a_database_that_somebody_else_keeps_locked_takes_no_writes(
     desk: Desk, example_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "ANSWER_S", 0.3)
-    other = sqlite3.connect(example_database.removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    file = example_database.removeprefix("sqlite:///")
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
     began = asyncio.get_running_loop().time()
     assert (await told(desk))[0] == (await told(desk))[0] == 503
     assert asyncio.get_running_loop().time() - began < 3, "who asks is not made to wait for it"

@@ -6,7 +6,7 @@ import pytest
 from markupsafe import escape
 
 from db.tables import Chat, Message, Step
-from features import live, messages
+from features import messages
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import Visitor, new_key
@@ -179,12 +179,6 @@ async def test_a_retry_after_a_lost_answer_is_told_to_those_who_look(desk: Desk)
         await talk.jef.say("Verloren?", key)
         await talk.console.wait_for("Verloren?")
     assert await stored(talk.chat) == [scenes.QUESTION, "Verloren?"]
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads are looked at again sooner than in 5 s."""
-    monkeypatch.setattr(live, "RECHECK_S", 0.1)
 
 
 @pytest.mark.usefixtures("impatient")

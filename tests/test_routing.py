@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from db import tables
-from features import ledger, live, presence, profiles, queues, routing
+from features import ledger, live, presence, profiles, queues, rounds, routing
 from features.routing import (
     ButtonTurned,
     ChatChanged,
@@ -1057,10 +1057,9 @@ async def test_the_sweeper_survives_what_goes_wrong(room: Room, monkeypatch: pyt
         return await load(moment)
 
     monkeypatch.setattr(ledger, "load", fail_at_first)
-    monkeypatch.setattr(routing, "SWEEP_S", 0.01)
     room.clock.shift(30)
     stop = asyncio.Event()
-    sweeping = asyncio.create_task(routing.sweeper(stop))
+    sweeping = asyncio.create_task(rounds.every(0.01, routing.sweep)(stop))
     for _ in range(500):
         if await room.outcomes(chat) == ["no_answer"]:
             break

@@ -198,11 +198,11 @@ async def test_postgresql_is_restarted_under_a_conversation(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("impatient")
 async def test_what_a_process_that_died_did_not_tell_is_found(
-    desk: Desk, other: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, other: Served, clock: Clock
 ) -> None:
     """Of the public thread, and of the private one."""
-    monkeypatch.setattr(live, "RECHECK_S", 0.1)
     async with talking(desk, other.desk) as talk:
         await messages.write(int(talk.chat), new_key(), author="visitor", name="Jef", body="Verloren?")
         await both_have(talk, "Verloren?", 10)
