@@ -21,8 +21,11 @@ from piccolo.querystring import QueryString
 
 from db import migrations, wire
 from db.appending import Appended, Entry
-from db.engine import Database, Postgres, Sqlite, TransactionError, UniqueViolation
+from db.engine import Database, UniqueViolation
+from db.postgresql import Postgres
+from db.sqlite import Sqlite
 from db.tables import TABLES
+from db.transactions import TransactionError
 from db.wire import Wire
 
 __all__ = [

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from structlog.typing import Processor
 
-from db.engine import TransactionError
+from db.transactions import TransactionError
 
 # Their words are Python's own, or ours.
 PLAIN = (TypeError, AttributeError, NameError, ImportError, NotImplementedError, TransactionError)

@@ -17,8 +17,8 @@ import pytest
 import db
 import features
 from db import migrations, rows
-from db.engine import Sqlite
 from db.settings import settings
+from db.sqlite import Sqlite
 from db.tables import Chat, Message
 from features import moving
 from tests import scenes

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import db
-from db.engine import Sqlite
+from db.sqlite import Sqlite
 from db.tables import Profile
 from features import live
 from tests import scenes

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import db
-from db.engine import PostgresTransaction, SqliteTransaction
+from db.postgresql import PostgresTransaction
+from db.sqlite import SqliteTransaction
 from db.tables import (
     Queue,
     Role,
