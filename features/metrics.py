@@ -43,7 +43,7 @@ import db
 from db import waits
 from db.clock import now
 from db.settings import settings
-from features import counters, live, widget
+from features import button, counters, live
 
 SHARE_S = 5
 FORGOTTEN_S = 3 * SHARE_S  # a process that has not been heard of for so long is gone
@@ -156,7 +156,7 @@ class Here(Collector):
     def collect(self) -> Iterator[Metric]:
         streams = GaugeMetricFamily("balie_streams", "Open streams", labels=["kind"])
         kinds = Counter(type(viewer).__name__.lower() for viewer in live.streams.values())
-        kinds["button"] = sum(len(board.lines) for board in widget.boards.values())
+        kinds["button"] = sum(len(board.lines) for board in button.boards.values())
         for kind in ("button", "window", "console"):
             streams.add_metric([kind], kinds[kind])
         yield streams

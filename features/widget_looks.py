@@ -19,7 +19,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Widget
-from features import arrival, colours, desk, settings, themes, widget, widget_settings
+from features import arrival, button, colours, desk, settings, themes, widget, widget_settings
 from features.access import agent_of, may
 from features.arrival import Details
 from features.messages import Line
@@ -44,7 +44,7 @@ class LooksForm:
 @get("/settings/widgets/{id:int}/looks", guards=[may("manage_widgets")])
 async def show(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[str]:
     found = await widget_settings.widget_by_id(id)
-    said = widget.texts(found.button)
+    said = button.texts(found.button)
     return html(ui.page(agent_of(request), found, form_of(found), said, desk.facts.name))
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 import db
 from db.tables import Widget
-from features import settings, widget, widget_settings
+from features import button, settings, widget, widget_settings
 from features.access import agent_of, may
 from features.widget import WidgetFacts
 from layouts import LANGUAGES, Form, _, html, template
@@ -41,14 +41,14 @@ class TextsForm:
 @get("/settings/widgets/{id:int}/texts", guards=[may("manage_widgets")])
 async def show(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[str]:
     found = await widget_settings.widget_by_id(id)
-    return html(ui.page(agent_of(request), found, form_of(found), drawn(form_of(found)), widget.texts({})))
+    return html(ui.page(agent_of(request), found, form_of(found), drawn(form_of(found)), button.texts({})))
 
 
 @put("/settings/widgets/{id:int}/texts", guards=[may("manage_widgets")], status_code=200)
 async def save(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[str]:
     found, data = await widget_settings.widget_by_id(id), sent(await request.form())
     if errors := problems_with(data):
-        return html(ui.form(found, data, drawn(data), widget.texts({}), errors), status_code=422)
+        return html(ui.form(found, data, drawn(data), button.texts({}), errors), status_code=422)
     try:
         async with db.transaction():
             version = settings.version(data.version)
@@ -57,10 +57,10 @@ async def save(request: Request[Any, Any, Any], id: FromPath[int]) -> Response[s
     except settings.Outdated:
         data.version = str((await widget_settings.widget_by_id(id)).version)
         errors = {"form": await settings.outdated(Widget, id)}
-        return html(ui.form(found, data, drawn(data), widget.texts({}), errors), status_code=409)
+        return html(ui.form(found, data, drawn(data), button.texts({}), errors), status_code=409)
     found = await widget_settings.widget_by_id(id)
     kept = form_of(found)
-    return html(ui.form(found, kept, drawn(kept), widget.texts({}), {}), settings.saved())
+    return html(ui.form(found, kept, drawn(kept), button.texts({}), {}), settings.saved())
 
 
 class Card(Struct):

@@ -26,7 +26,6 @@ from features import rounds
 from tests.people import PASSWORD, AgentClient, Person, Visitor
 
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
-STOP_S = 20
 MEMORY = "/dev/shm"
 
 Somebody = TypeVar("Somebody", bound=Person)
@@ -331,14 +330,20 @@ async def started(server: Any, listener: socket.socket) -> None:
 
 
 async def stopped(server: Any) -> None:
+    import app
+
     server.should_exit = True
     for each in server.servers:
         each.close()
     for connection in tuple(server.server_state.connections):
         connection.shutdown()
-    async with asyncio.timeout(STOP_S):
-        while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 – nothing tells of it
-            await asyncio.sleep(0.005)
+    if tasks := set(server.server_state.tasks):
+        await asyncio.wait(tasks, timeout=app.DRAIN_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for connection in tuple(server.server_state.connections):
+        connection.transport.abort()
     await server.lifespan.shutdown()
 
 

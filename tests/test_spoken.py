@@ -8,7 +8,7 @@ import pytest
 import layouts
 from db.tables import Preset, Subject, Widget
 from features import copies, reports
-from features.widget import boards, refresh
+from features.button import boards, refresh
 from layouts import LANGUAGES, _, speaking
 from tests import scenes
 from tests.conftest import Desk

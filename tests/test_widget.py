@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from db.tables import Queue, Subject, Widget
-from features import widget
+from features import button, widget
 from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.streams import Stream, reading
@@ -44,7 +44,7 @@ async def at_work(desk: Desk, username: str = "an") -> AgentClient:
 
 
 async def lines(key: str, wanted: int) -> None:
-    await becomes(lambda: len(widget.boards[key].lines) == wanted)
+    await becomes(lambda: len(button.boards[key].lines) == wanted)
 
 
 async def becomes(holds: Callable[[], bool]) -> None:
@@ -55,8 +55,8 @@ async def becomes(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(widget, "REPEAT_S", 0.1)
-    monkeypatch.setattr(widget, "RECHECK_S", 0.1)
+    monkeypatch.setattr(button, "REPEAT_S", 0.1)
+    monkeypatch.setattr(button, "RECHECK_S", 0.1)
 
 
 # ---- green and blue --------------------------------------------------------------------------------------
@@ -162,43 +162,45 @@ async def test_an_unknown_key_is_said_to_be_unknown(desk: Desk) -> None:
 # ---- many pages ------------------------------------------------------------------------------------------
 
 
-async def raw(desk: Desk, key: str = "voorbeeld", **options: Any) -> asyncio.StreamWriter:
+async def raw(
+    desk: Desk, key: str = "voorbeeld", **options: Any
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A host page at the other end of a bare connection, which costs the test nothing but that."""
     url = httpx.URL(desk.url)
     reader, writer = await asyncio.open_connection(url.host, url.port, **options)
     writer.write(f"GET /widget/{key}/status HTTP/1.1\r\nHost: {url.netloc.decode()}\r\n\r\n".encode())
     await reader.readuntil(b"}}}\n\n")
-    return writer
+    return reader, writer
 
 
 async def test_a_page_that_looks_costs_one_task_and_no_more(desk: Desk) -> None:
     before = len(asyncio.all_tasks())
     pages = [await raw(desk) for _ in range(200)]
-    assert len(widget.boards["voorbeeld"].lines) == 200
+    assert len(button.boards["voorbeeld"].lines) == 200
     assert len(asyncio.all_tasks()) - before < 300, "one each, and what the desk does meanwhile"
-    for page in pages:
+    for _reader, page in pages:
         page.close()
     await lines("voorbeeld", 0)
     await becomes(lambda: len(asyncio.all_tasks()) < before + 20)
 
 
 async def test_a_page_that_does_not_read_is_let_go_and_delays_nobody(desk: Desk) -> None:
-    stuck = await raw(desk, limit=10_000)
-    async with looking(desk) as stream:
-        await lines("voorbeeld", 2)
-        for _ in range(16):
-            widget.boards["voorbeeld"].tell(f": {'x' * 1_000_000}\n\n".encode())
-            seen = len(widget.boards["voorbeeld"].lines)
-            await asyncio.sleep(0.05)
-        assert seen == 1, "the one that reads is still there"
-        widget.boards["voorbeeld"].tell(b'data: {"green":true}\n\n')
-        await turns(stream, True)
+    _unread, stuck = await raw(desk, limit=10_000)
+    reader, reading = await raw(desk, limit=2_000_000)
+    await lines("voorbeeld", 2)
+    for _ in range(16):
+        button.boards["voorbeeld"].tell(f": {'x' * 1_000_000}\n\n".encode())
+        await reader.readuntil(b"x\n\n")
+    await lines("voorbeeld", 1)
+    button.boards["voorbeeld"].tell(b'data: {"green":true}\n\n')
+    assert b"true" in await reader.readuntil(b"}\n\n"), "the one that reads is still there"
     stuck.close()
+    reading.close()
 
 
 async def test_a_stop_ends_the_streams(desk: Desk) -> None:
     async with looking(desk) as stream:
-        widget.shut()
+        button.shut()
         await stream.wait_for_end(SOON_S)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from db.settings import settings
 from db.tables import Audit, Chat, Queue, Subject, Visitor, Widget
-from features import colours, widget
+from features import button, colours
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient
@@ -426,7 +426,7 @@ async def test_a_turn_and_new_texts_at_once_are_both_told(desk: Desk) -> None:
     await made(desk)
     row = await row_of("Sportdienst")
     async with looking(desk, row["key"]) as stream:
-        look = widget.look_of(row) | {"info": "https://nieuw.example/"}
-        widget.update(row["key"], True, look)
+        look = button.look_of(row) | {"info": "https://nieuw.example/"}
+        button.update(row["key"], True, look)
         await stream.wait_for("nieuw.example")
         assert told(stream)["green"] is True
