@@ -11,9 +11,11 @@ import secrets
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import asyncpg
@@ -57,8 +59,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long only if that is asked for; the stories last: what is wrong below them is told first."""
     if not config.getoption("--long"):
-        items[:] = [item for item in items if item.get_closest_marker("long") is None]
+        items[:] = [item for item in items if not takes_long(item)]
     items.sort(key=lambda item: "/stories/" in item.nodeid)
+
+
+def takes_long(item: Any) -> bool:
+    """Of what is the same on either database, once is enough; with --long it is run on both."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    again = item.get_closest_marker("either") and params.get("engine") == "postgresql"
+    return bool(again or item.get_closest_marker("long"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -209,11 +218,20 @@ def cheap_passwords() -> Iterator[None]:
 class Clock:
     """The desk's clock, in a test's hands."""
 
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
+
     now = staticmethod(db.clock.now)
     shift = staticmethod(db.clock.shift)
 
     def start_at(self, moment: str) -> None:
         db.clock.start_at(datetime.fromisoformat(moment))
+
+    def go(self, pace: float) -> None:
+        """So many times as fast as time itself."""
+        begin = time.monotonic()
+        slow = SimpleNamespace(monotonic=lambda: begin + (time.monotonic() - begin) * pace)
+        self.patch.setattr(db.clock, "time", slow)
 
 
 @pytest.fixture
@@ -228,7 +246,7 @@ def clock(time_of_day: str) -> Iterator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db.clock, "_began_at", db.clock._began_at)
         patch.setattr(db.clock, "_began_s", db.clock._began_s)
-        clock = Clock()
+        clock = Clock(patch)
         clock.start_at(time_of_day)
         yield clock
 

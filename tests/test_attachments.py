@@ -23,6 +23,8 @@ from features import files, inspection
 from tests.conftest import Clock, Desk
 from tests.people import AgentClient, Person, Visitor, new_key
 
+pytestmark = pytest.mark.either
+
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"

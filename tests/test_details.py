@@ -1,5 +1,7 @@
 """What stands beside a conversation: its case number, its copy, what was said before."""
 
+import pytest
+
 from db.tables import Chat
 from tests import scenes
 from tests.conftest import Desk
@@ -7,6 +9,8 @@ from tests.people import AgentClient, Person, Visitor, new_key
 from tests.scenes import connected, live, taken
 from tests.test_attachments import added
 from tests.test_identity import claims, press, signed, with_key
+
+pytestmark = pytest.mark.either
 
 CANARY = "kanarie-7319"
 

@@ -14,6 +14,8 @@ from tests.scenes import taken
 from tests.streams import SOON_S
 from tests.test_identity import Pressed, at_desk, claims, press, signed, with_key
 
+pytestmark = pytest.mark.either
+
 ASKED = "Mijn kaart is weg"
 
 

@@ -4,11 +4,14 @@ import json
 import re
 
 import httpx
+import pytest
 
 from db.tables import Widget
 from tests import scenes
 from tests.conftest import Desk
 from tests.test_conventions import routes
+
+pytestmark = pytest.mark.either
 
 ELSEWHERE = "https://www.voorbeeld.be"
 FRAMED = {"/widget/{key:str}", "/widget/{key:str}/info"}  # by the widget's sites

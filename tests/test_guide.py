@@ -15,6 +15,8 @@ from tests.people import Person
 from tests.test_identity import EC, SCRIPT, SECRET, by_hand, claims, jws, pem, press, signed, with_key
 from tests.test_retention import rows_with
 
+pytestmark = pytest.mark.either
+
 
 async def checked(desk: Desk, token: str, key: str = "voorbeeld", who: Person | None = None) -> Person:
     """Somebody without an account has a token explained."""

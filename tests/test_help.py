@@ -14,6 +14,8 @@ from tests.catalogues import read, words_of
 from tests.conftest import Clock, Desk
 from tests.screen import Screen
 
+pytestmark = pytest.mark.either
+
 PAGES = ("visitor", "agent", "admin", "accessibility")
 PAGE = pytest.mark.parametrize("page", PAGES)
 LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)

@@ -11,6 +11,8 @@ from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient
 
+pytestmark = pytest.mark.either
+
 # As such files are made: classes and references, sizes and pictures, and rules for parts of a page.
 THEME = """
 @import url("https://evil.example/more.css");

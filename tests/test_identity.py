@@ -21,6 +21,8 @@ from tests.conftest import Clock, Desk
 from tests.people import AgentClient, Visitor
 from tests.scenes import taken
 
+pytestmark = pytest.mark.either
+
 SECRET = "een-geheim-van-meer-dan-tweeendertig-tekens"
 SCRIPT = "<script>alert(1)</script>"
 RSA = rsa.generate_private_key(65537, 2048)

@@ -6,6 +6,8 @@ import pytest
 
 from features.links import linked
 
+pytestmark = pytest.mark.either
+
 LINKS = {
     "Zie www.voorbeeld.be.": ("http://www.voorbeeld.be", "www.voorbeeld.be"),
     "Zie https://voorbeeld.be/a?b=c&d=e#f": (

@@ -24,6 +24,8 @@ from tests.conftest import Desk
 from tests.people import Person, Visitor, new_key
 from tests.test_attachments import added, corpora
 
+pytestmark = pytest.mark.either
+
 RRN = "85.07.30-033.28"
 DIGITS = "85073003328"
 MASK = "•••••••••28"

@@ -10,6 +10,8 @@ from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.screen import words
 
+pytestmark = pytest.mark.either
+
 NEW = {"title": "Waarover gaat het?", "options": "Parkeren\n\n Afval \nIets anders", "language": "nl"}
 
 

@@ -12,6 +12,8 @@ from tests.conftest import Clock, Desk
 from tests.people import AgentClient
 from tests.scenes import eventually_true
 
+pytestmark = pytest.mark.either
+
 OFFICE = {str(day): [("09:00", "12:00"), ("13:00", "17:00")] for day in range(5)}
 WEDNESDAY, SATURDAY, ARMISTICE, KINGS_DAY = "2026-03-11", "2026-03-14", "2026-11-11", "2026-04-27"
 

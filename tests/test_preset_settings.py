@@ -13,6 +13,8 @@ from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.screen import words
 
+pytestmark = pytest.mark.either
+
 NEW = {"title": "Afspraak", "shortcut": "afspraak", "body": "Maak een afspraak, {visitor}.", "language": "nl"}
 HEAD = "title;shortcut;language;queue;profile;text\n"
 

@@ -12,6 +12,8 @@ from tests import scenes
 from tests.conftest import Desk
 from tests.people import PASSWORD, AgentClient, Person
 
+pytestmark = pytest.mark.either
+
 NEW_PASSWORD = "een-ander-wachtwoord"
 
 

@@ -11,6 +11,8 @@ from tests import scenes
 from tests.conftest import Desk
 from tests.people import PASSWORD
 
+pytestmark = pytest.mark.either
+
 QUEUE = {
     "name": "Parkeren",
     "answer_s": "40",

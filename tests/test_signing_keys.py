@@ -20,6 +20,8 @@ from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.test_identity import Pressed, press
 
+pytestmark = pytest.mark.either
+
 PRIVATE: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "RS256": rsa.generate_private_key(65537, 2048),

@@ -27,6 +27,8 @@ from tests.conftest import Desk, serving
 from tests.people import PASSWORD, AgentClient, Person
 from tests.provider import EC, OTHER_RSA, Provider
 
+pytestmark = pytest.mark.either
+
 
 @pytest.fixture
 def provider(clock: Any) -> Iterator[Provider]:

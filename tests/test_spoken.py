@@ -15,6 +15,8 @@ from tests.conftest import Desk
 from tests.scenes import connected
 from tests.test_help import FORM
 
+pytestmark = pytest.mark.either
+
 LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 

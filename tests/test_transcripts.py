@@ -19,6 +19,8 @@ from tests.people import Visitor as VisitorClient
 from tests.people import new_key
 from tests.scenes import connected, live
 
+pytestmark = pytest.mark.either
+
 CANARY = "kanarie-7319"
 DAY_S = 24 * 3600
 HOSTILE = '<script>alert(1)</script> #panic("x") $x$ *vet* _schuin_ @a <b> \\ "a" #read("/etc/passwd") `c`'

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from pypdf import PdfReader
 
 from db.tables import Chat
@@ -16,6 +17,8 @@ from tests.people import Person, new_key
 from tests.scenes import connected, eventually_true
 from tests.test_attachments import added, say, talking, upload
 from tests.test_idle import asked, passes, spoken, state
+
+pytestmark = pytest.mark.either
 
 
 async def brought_back(person: Person, url: str, *tickets: str) -> list[str]:

@@ -15,6 +15,8 @@ from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.streams import Stream, as_read, reading
 
+pytestmark = pytest.mark.either
+
 LANGUAGES = ("nl", "fr", "de", "en")
 
 
