@@ -7,12 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 import db
@@ -20,10 +18,10 @@ from tests.bench import desk
 from tests.bench.load import Talk
 from tests.conftest import Databases
 from tests.faults.people import Room
-from tests.stories.conftest import free_port
+from tests.processes import free_port, is_up, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S, STOP_S = 30, 20
+STOP_S = 20
 
 
 @pytest.fixture
@@ -50,17 +48,10 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        until = time.monotonic() + START_S
-        while not self.answers():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < until, self.log.read_text()
-            time.sleep(0.05)
+        wait_until_up(self.port, self.process, self.log)
 
     def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return is_up(self.port)
 
     @property
     def pid(self) -> int:
