@@ -29,6 +29,7 @@ from msgspec import Struct
 
 import db
 import layouts
+from db.away import unless_away
 from db.clock import now
 from db.prepared import prepared
 from db.settings import settings
@@ -182,7 +183,8 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
     if row is None:
         return None
     if row["seen_at"] is None or row["seen_at"] < now() - timedelta(minutes=SEEN_MINUTES):
-        await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
+        with unless_away():
+            await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
     permissions = frozenset(json.loads(row["permissions"]))
     return Person(
         row["agent"],

@@ -198,6 +198,8 @@ async def inspected(raw: Path, result: Path, name: str, documents: bool) -> Row:
         log.warning("a file broke its inspection", status=process.returncode)
         return {"refused": "broken"}
     found: Row = json.loads(said)
+    if "errno" in found:
+        raise OSError(found["errno"], os.strerror(found["errno"]))
     return found
 
 
@@ -415,6 +417,8 @@ def reason(code: str, file: str) -> str:
             words = _("%(file)s was not added: it cannot be read. Save it again, as PDF for example")
         case "lost":
             words = _("%(file)s was not added: there is no connection. Try again")
+        case "later":
+            words = _("%(file)s was not added: nothing can be saved at the moment. Try again later")
         case _:
             words = _("%(file)s was not added: only text, PDF, images, docx and odt can be sent")
     return words % {"file": file}
@@ -494,4 +498,4 @@ ui = template("""
 
 def kit() -> Markup:
     """The parts of rows, once a page."""
-    return ui.kit({code: reason(code, "{file}") for code in ("large", "empty", "many", "lost")})
+    return ui.kit({code: reason(code, "{file}") for code in ("large", "empty", "many", "lost", "later")})

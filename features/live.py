@@ -22,6 +22,7 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
 import db
+from db.away import unless_away
 from features import counters
 from layouts import speaking
 
@@ -271,7 +272,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     streams[subscription] = viewer
     loop = asyncio.get_running_loop()
     try:
-        await viewer.opened()
+        with unless_away():  # who cannot be noted as here may read; the first beat that is taken finds it out
+            await viewer.opened()
         yield {"event": "beat", "data": viewer.presence, "retry": RECONNECT_MS}
         subscription.put(Connected())
         next_beat = loop.time() + BEAT_S
