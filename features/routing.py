@@ -412,7 +412,7 @@ async def restart() -> None:
     async with acting() as desk:
         await presence.forget()
         down = await downtime(desk.now)
-        desk.note("restarted", None, None, down_s=int(down.total_seconds()))
+        desk.note("restarted", None, None, down_s=max(0, int(down.total_seconds())))
         await turns.were_down(desk.now - down, desk.now)
 
         def gone_at(before: datetime | None) -> datetime:
@@ -434,12 +434,13 @@ async def restart() -> None:
 
 
 async def downtime(until: datetime) -> timedelta:
-    """Since a sweep or a step last showed that the desk was up."""
+    """Since a sweep or a step last showed that the desk was up; less than nothing if the machine's clock has
+    been set back: every deadline goes back with it."""
     step, desk = tables.Step, tables.Desk
     latest = await step.select(step.happened_at).order_by(step.id, ascending=False).first()
     alive = await desk.select(desk.alive_at).first()
     seen = [latest and latest["happened_at"], alive and alive["alive_at"]]
-    return max(until - max((moment for moment in seen if moment), default=until), timedelta())
+    return until - max((moment for moment in seen if moment), default=until)
 
 
 async def sweeper(stop: asyncio.Event) -> None:
@@ -486,7 +487,7 @@ async def is_my_turn() -> bool:
 async def say_alive() -> None:
     desk, moment = tables.Desk, now()
     old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=ALIVE_EVERY_S))
-    await desk.update({desk.alive_at: moment}).where(old)
+    await desk.update({desk.alive_at: moment}).where(old | (desk.alive_at > moment))
 
 
 @presence.follow
