@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +67,8 @@ bench = Bench(asyncio.Semaphore(INSPECTORS))
 async def prepare() -> None:
     bench.places = asyncio.Semaphore(INSPECTORS)
     await asyncio.to_thread(inbox().mkdir, parents=True, exist_ok=True)
+    if db.is_alone():  # nobody is uploading: it is what a crash left there
+        await asyncio.to_thread(sweep_inbox, 0)
 
 
 # ---- coming in -------------------------------------------------------------------------------------------
@@ -257,7 +260,7 @@ async def purge_unsent() -> None:
     held = {row["sha256"] for table in tables for row in await table.select(table.sha256)}
     for sha256 in set(await asyncio.to_thread(lying)) - held:
         await discard(sha256)
-    await asyncio.to_thread(sweep_inbox)
+    await asyncio.to_thread(sweep_inbox, UNSENT_HOURS)
 
 
 def lying() -> list[str]:
@@ -275,12 +278,14 @@ async def discard(sha256: str) -> None:
         await asyncio.to_thread(place(sha256).unlink, missing_ok=True)
 
 
-def sweep_inbox() -> None:
-    """What a crash left there. By the disk's own clock."""
-    newest = max((path.stat().st_mtime for path in inbox().glob("*")), default=0)
+def sweep_inbox(hours: int) -> None:
+    """What a crash left there, so long ago. By the disk's own clock."""
+    with tempfile.TemporaryFile(dir=inbox()) as fresh:
+        disk_now = os.fstat(fresh.fileno()).st_mtime
     for path in inbox().glob("*"):
-        if path.stat().st_mtime < newest - UNSENT_HOURS * 3_600:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # an upload has just ended
+            if path.stat().st_mtime <= disk_now - hours * 3_600:
+                path.unlink()
 
 
 async def remove(table: Table, chat: int, agent: int | None, id: int) -> None:

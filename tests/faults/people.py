@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from db.tables import Message, PrivateMessage
@@ -157,6 +158,46 @@ class Page:
         if self.side == "v":
             return "/chat/stream?after=0", load.visitors(self.talk)
         return "/console/stream", load.agents(self.talk)
+
+
+class Upload:
+    """A file that a visitor adds, half of which is on its way."""
+
+    CONTENT = b"brief " * 50_000
+
+    def __init__(self, server: Any, talk: Talk) -> None:
+        self.server = server
+        key = f"brief-{secrets.token_hex(4)}"
+        self.headers = f"{load.visitors(talk)}X-Key: {key}\r\nX-Name: {key}.txt\r\n"
+        self.content = key.encode() + self.CONTENT
+        self.before = self.lying()
+
+    def lying(self) -> list[Path]:
+        return sorted(each for each in (self.server.data / "files").rglob("*") if each.is_file())
+
+    async def begin(self) -> None:
+        _reader, self.line = await asyncio.open_connection("127.0.0.1", self.server.port)
+        whole = load.request("POST", "/chat/files", self.headers, self.content)
+        self.line.write(whole[: len(whole) // 2])
+        async with asyncio.timeout(PATIENCE_S):
+            while self.lying() == self.before:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def has_left_nothing(self) -> bool:
+        self.line.transport.abort()
+        return self.lying() == self.before
+
+    async def succeeds(self) -> bool:
+        """All of it, sent again under the same key."""
+        line = Line(self.server.port)
+        status, row = await line.ask("POST", "/chat/files", self.headers, self.content)
+        line.close()
+        whole = set(self.lying()) - set(self.before)
+        return (
+            status == 200
+            and b"data-ticket" in row
+            and [each.read_bytes() for each in whole] == [self.content]
+        )
 
 
 def said_in(key: str) -> str:

@@ -8,12 +8,15 @@ import pytest
 from tests.bench import load
 from tests.bench.load import Line
 from tests.faults.conftest import Server
-from tests.faults.people import NONE, Room
+from tests.faults.people import NONE, Room, Upload
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 async def test_the_server_is_killed_while_everybody_writes(room: Room, server: Server, long: bool) -> None:
+    """And while somebody uploads a file."""
     messages, kills = (50, 10) if long else (8, 1)
+    upload = Upload(server, room.talks[0])
+    await upload.begin()
     talking = asyncio.create_task(room.converse(messages, pause_s=0.05))
     for _kill in range(kills):
         before = len(room.keys("taken"))
@@ -21,6 +24,8 @@ async def test_the_server_is_killed_while_everybody_writes(room: Room, server: S
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
     assert not talking.done(), "or nobody was interrupted"
+    assert await upload.has_left_nothing()
+    assert await upload.succeeds()
     await talking
     assert len(room.keys("taken")) == 3 * len(room.talks) * messages
     assert await room.faults() == NONE
@@ -53,7 +58,11 @@ async def test_the_same_message_twenty_times_at_once(room: Room, long: bool) -> 
 
 @pytest.mark.parametrize("chats", [1])
 async def test_the_first_connection_is_refused(room: Room, server: Server) -> None:
+    """By a server that was stopped in the middle of an upload, and comes back."""
+    upload = Upload(server, room.talks[0])
+    await upload.begin()
     await asyncio.to_thread(server.stop)
+    assert await upload.has_left_nothing()
     with pytest.raises(ConnectionRefusedError):
         await Line(server.port).ask("GET", "/health", "")
     talking = asyncio.create_task(room.converse(2))
@@ -61,4 +70,5 @@ async def test_the_first_connection_is_refused(room: Room, server: Server) -> No
     assert not room.keys("taken")
     await asyncio.to_thread(server.start)
     await talking
+    assert await upload.succeeds()
     assert await room.faults() == NONE
