@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import random
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+import app
 from db.tables import Chat
 from features import live, routing
-from tests.bench import desk
+from tests.bench import desk, load
+from tests.bench.bench_chat_load import rss
 from tests.bench.load import Talk
 from tests.conftest import Clock, serving
 from tests.faults.conftest import Server
 from tests.faults.people import NONE, Page, Room
 
 BEAT_S = 0.1
+LONG = 150
 
 
 async def test_streams_are_cut_anywhere(room: Room, long: bool) -> None:
@@ -69,6 +73,7 @@ async def near(
     """One conversation; beats come quickly, and whoever takes nothing is soon given up."""
     monkeypatch.setattr(live, "BEAT_S", BEAT_S)
     monkeypatch.setattr(live, "SEND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(app, "UNREAD_S", 1)
     async with serving(database, tmp_path) as served:
         room = Room(Here(served.url), await desk.fill(1))
         try:
@@ -178,3 +183,69 @@ async def test_packets_that_vanish_are_noticed_within_45_s(server: Server, talks
             await room.converse(1)
             assert await room.faults() == NONE
         assert window.opened > 1
+
+
+# ---- at whose end nobody reads ---------------------------------------------------------------------------
+
+
+class Sleeper:
+    """Opens a stream, and never reads a byte of it."""
+
+    def __init__(self, port: int, talk: Talk) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(load.request("GET", "/chat/stream?after=0", load.visitors(talk)))
+
+    @property
+    def is_cut(self) -> bool:
+        """At the server's end, which does not tell it to this one: as the system knows."""
+        here, there = (f":{name()[1]:04X}" for name in (self.socket.getpeername, self.socket.getsockname))
+        lines = [each.split() for each in Path("/proc/net/tcp").read_text().splitlines()]
+        return not [each for each in lines if each[1].endswith(here) and each[2].endswith(there)]
+
+
+async def put_to_sleep(room: Room, count: int) -> list[Sleeper]:
+    """At a conversation so long that it fits in no buffer on the way."""
+    writer = room.writer(room.talks[0], "a")
+    for _message in range(LONG):
+        await writer.say("x" * 4_000)
+    return [Sleeper(room.server.port, room.talks[0]) for _each in range(count)]
+
+
+async def others_are_well(room: Room) -> None:
+    """Each word is there soon."""
+    writer = room.writer(room.talks[-1], "v")
+    pages = room.consoles[-1], room.windows[-1]
+    for number in range(10):
+        began = time.monotonic()
+        await writer.say(f"vlot-{number}")
+        await room.until(lambda: all(page.items.keys() >= set(writer.taken) for page in pages))
+        assert time.monotonic() - began < 2
+
+
+async def test_who_does_not_read_is_cut_and_harms_nobody(near: Room) -> None:
+    sleepers = await put_to_sleep(near, 5)
+    await near.until(lambda: len(live.streams) == len(sleepers))
+    async with near.pages():
+        await others_are_well(near)
+        await near.until(lambda: all(each.is_cut for each in sleepers))
+        assert len(live.streams) == len([*near.windows, *near.consoles]), "nothing is kept for them"
+        assert await near.faults() == NONE
+    for each in sleepers:
+        each.socket.close()
+
+
+@pytest.mark.long
+async def test_fifty_who_do_not_read_are_cut_within_a_minute(room: Room, server: Server) -> None:
+    began = time.monotonic()
+    sleepers = await put_to_sleep(room, 50)
+    before = rss(server.pid)
+    while not all(each.is_cut for each in sleepers):
+        await others_are_well(room)
+        await asyncio.sleep(1)
+        assert time.monotonic() - began < 60
+        assert rss(server.pid) - before < 50 * 2**20, "about what each is to be told first"
+    assert await room.faults() == NONE
+    for each in sleepers:
+        each.socket.close()
