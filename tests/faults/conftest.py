@@ -66,6 +66,12 @@ class Server:
     def runs(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def memory(self) -> int:
+        """Bytes of it that are in use."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
+
     def kill(self) -> None:
         """As a power cut would."""
         os.kill(self.pid, signal.SIGKILL)

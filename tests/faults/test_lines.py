@@ -14,7 +14,6 @@ import app
 from db.tables import Chat
 from features import live, routing
 from tests.bench import desk, load
-from tests.bench.bench_chat_load import rss
 from tests.bench.load import Talk
 from tests.conftest import Clock, serving
 from tests.faults.conftest import Server
@@ -240,12 +239,12 @@ async def test_who_does_not_read_is_cut_and_harms_nobody(near: Room) -> None:
 async def test_fifty_who_do_not_read_are_cut_within_a_minute(room: Room, server: Server) -> None:
     began = time.monotonic()
     sleepers = await put_to_sleep(room, 50)
-    before = rss(server.pid)
+    before = server.memory
     while not all(each.is_cut for each in sleepers):
         await others_are_well(room)
         await asyncio.sleep(1)
         assert time.monotonic() - began < 60
-        assert rss(server.pid) - before < 50 * 2**20, "about what each is to be told first"
+        assert server.memory - before < 50 * 2**20, "about what each is to be told first"
     assert await room.faults() == NONE
     for each in sleepers:
         each.socket.close()
