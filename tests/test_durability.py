@@ -19,9 +19,9 @@ CALLS = "fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,sendmmsg"
 AS_IT_IS = "import sys, app; sys.exit(app.main())"
 CARELESS = """
 import sys, app
-from db import connections
-careless = (each.replace("= FULL", "= NORMAL") for each in connections.PRAGMAS)
-connections.PRAGMAS = tuple(careless)
+connections = sys.modules["db.connections"]  # db has a function of that name
+careless = [each.replace("= FULL", "= NORMAL") for each in connections.PRAGMAS]
+connections.PRAGMAS = (*careless, "wal_autocheckpoint = 0")  # or it would be synced now and then
 sys.exit(app.main())
 """
 

@@ -142,12 +142,15 @@ class Page:
     async def answer(self, presence: bytes, stream: asyncio.WriteTransport) -> None:
         path, headers = self.address
         line = Line(self.way_in)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        try:
             beat = path.partition("?")[0].replace("stream", "beat")
             status, _answer = await line.ask("POST", beat, headers, b"beat=" + presence)
             if status == 404:  # it was given up, and comes back as somebody new
                 stream.abort()
-        line.close()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            line.close()
 
     @property
     def way_in(self) -> int:
