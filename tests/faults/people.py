@@ -108,11 +108,12 @@ class Page:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.way_in, limit=2**22)
         try:
             writer.write(load.request("GET", path, headers + last))
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.quiet_s)
+            async with asyncio.timeout(self.quiet_s):
+                head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
             self.opened += 1
             pending = b""
-            while chunk := await asyncio.wait_for(chunk_of(reader), self.quiet_s):
+            while chunk := await self.heard(reader):
                 pending += chunk[:cut_after] if cut_after is not None else chunk
                 *events, pending = pending.replace(b"\r\n", b"\n").split(b"\n\n")
                 for event in events:
@@ -121,6 +122,11 @@ class Page:
                     return
         finally:
             writer.transport.abort()
+
+    async def heard(self, reader: asyncio.StreamReader) -> bytes:
+        async with asyncio.timeout(self.quiet_s):
+            size = int(await reader.readuntil(b"\r\n"), 16)
+            return (await reader.readexactly(size + 2))[:-2]
 
     async def hear(self, event: bytes, stream: asyncio.WriteTransport) -> None:
         self.secrets_seen += event.count(SECRET.encode())
@@ -207,11 +213,6 @@ def said_in(key: str) -> str:
     """The chat in whose public thread this was said; "" if it is no such thing."""
     found = re.match(r"[va](\d+)-", key)
     return found[1] if found else ""
-
-
-async def chunk_of(reader: asyncio.StreamReader) -> bytes:
-    size = int(await reader.readuntil(b"\r\n"), 16)
-    return (await reader.readexactly(size + 2))[:-2]
 
 
 class Room:

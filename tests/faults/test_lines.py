@@ -20,7 +20,7 @@ from tests.faults.conftest import Server
 from tests.faults.people import NONE, Page, Room
 
 BEAT_S = 0.1
-LONG = 150
+LONG = 40
 
 
 async def test_streams_are_cut_anywhere(room: Room, long: bool) -> None:
