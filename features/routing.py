@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 LOCK = presence.LOCK
 SWEEP_S = 1
-ALIVE_EVERY_S = 5
 HOLDS_PER_ADDRESS = 2
 UNSEEN = {"gone_at", "visitor_gone_at", "idle_since_at", "hold_until_at", "address_hash", "alone_since_at"}
 
@@ -411,7 +410,7 @@ async def restart() -> None:
         return
     async with acting() as desk:
         await presence.forget()
-        down = await downtime(desk.now)
+        down = await turns.downtime(desk.now)
         desk.note("restarted", None, None, down_s=max(0, int(down.total_seconds())))
         await turns.were_down(desk.now - down, desk.now)
 
@@ -421,10 +420,8 @@ async def restart() -> None:
         for agent in desk.agents.values():
             if agent.profile is not None:
                 agent.gone_at = gone_at(agent.gone_at)
-        for request in desk.open_requests():
-            request.expires_at += down
-        for invite in desk.invites:
-            invite.expires_at += down
+        for asked in (*desk.open_requests(), *desk.invites):
+            asked.expires_at += down
         for chat in desk.chats.values():
             chat.visitor_gone_at = gone_at(chat.visitor_gone_at)
             chat.hold_until_at = chat.hold_until_at and chat.hold_until_at + down
@@ -433,35 +430,39 @@ async def restart() -> None:
                 chat.refused[agent_id] = Refusal(how, gone_at(refused_at))
 
 
-async def downtime(until: datetime) -> timedelta:
-    """Since a sweep or a step last showed that the desk was up; less than nothing if the machine's clock has
-    been set back: every deadline goes back with it."""
-    step, desk = tables.Step, tables.Desk
-    latest = await step.select(step.happened_at).order_by(step.id, ascending=False).first()
-    alive = await desk.select(desk.alive_at).first()
-    seen = [latest and latest["happened_at"], alive and alive["alive_at"]]
-    return until - max((moment for moment in seen if moment), default=until)
-
-
 async def sweeper(stop: asyncio.Event) -> None:
     """Runs as long as the server: about once a second, whatever goes wrong."""
+    failing_since = None
     while not stop.is_set():
         try:
-            await sweep()
+            await sweep(failing_since)
+            failing_since = None
         except Exception:
             log.exception("a sweep failed")
+            failing_since = failing_since or now()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), SWEEP_S)
 
 
-async def sweep() -> None:
+async def sweep(failing_since: datetime | None = None) -> None:
     if not await anything_to_watch():
         return
     async with db.transaction():
         if await is_my_turn():
+            if failing_since:
+                await spare(failing_since)
             await presence.expire()
             await settle()
-            await say_alive()
+            await turns.say_alive()
+
+
+async def spare(since: datetime) -> None:
+    """Nothing could be written: nobody could answer, or say that they were there."""
+    await presence.spare()
+    async with acting() as desk:
+        down = min(desk.now - since, await turns.downtime(desk.now))
+        for asked in (*desk.open_requests(), *desk.invites):
+            asked.expires_at += down
 
 
 async def anything_to_watch() -> bool:
@@ -482,12 +483,6 @@ async def is_my_turn() -> bool:
         return True
     rows = await db.sql("SELECT pg_try_advisory_xact_lock(hashtext('balie sweep')) AS mine")
     return bool(rows[0]["mine"])
-
-
-async def say_alive() -> None:
-    desk, moment = tables.Desk, now()
-    old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=ALIVE_EVERY_S))
-    await desk.update({desk.alive_at: moment}).where(old | (desk.alive_at > moment))
 
 
 @presence.follow

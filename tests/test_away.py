@@ -6,20 +6,24 @@ import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
+import structlog
 
 import db
 from db.away import is_away
+from db.clock import now
 from db.connections import fetch
 from db.settings import settings
-from db.tables import Session
+from db.tables import Chat, Profile, Readiness, Reservation, Session
+from db.tables import Desk as Desk_
 from features import files
 from tests import scenes
-from tests.conftest import Databases, Desk
+from tests.conftest import Clock, Databases, Desk
 from tests.people import new_key
 from tests.test_attachments import PDF
 
@@ -106,6 +110,33 @@ async def test_who_reads_goes_on_while_nothing_can_be_written(desk: Desk, databa
         await window.wait_for("Dat mag")
         await talk.an.say(talk.chat, "En nu weer")
         await window.wait_for("En nu weer")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_nobody_is_given_up_because_nothing_could_be_written(
+    desk: Desk, databases: Databases, clock: Clock
+) -> None:
+    """For a minute: who is there could not say so, who was asked could not accept."""
+    talk = await scenes.connected(desk)
+    await Profile.update({Profile.places: 3}, force=True)
+    async with talk.jef.stream(), talk.an.stream() as console:
+        await console.wait_for('id="tabs"')
+        asked = await desk.visitor().begin()
+        await console.wait_for("tab request")
+        with structlog.testing.capture_logs() as told:
+            async with locked(databases):
+                await scenes.eventually(lambda: [each for each in told if each["event"] == "a sweep failed"])
+                clock.shift(60)
+        await scenes.eventually_true(is_alive)
+        assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null())
+        assert not await Readiness.exists().where(Readiness.gone_at.is_not_null())
+        assert await Reservation.count().where(Reservation.outcome == "") == 1
+    assert scenes.state(asked) == "waiting"
+
+
+async def is_alive() -> bool:
+    row = await Desk_.select(Desk_.alive_at).first()
+    return bool(row and row["alive_at"] and now() - row["alive_at"] < timedelta(seconds=10))
 
 
 async def test_a_file_that_finds_no_room_is_not_called_broken(tmp_path: Path) -> None:
