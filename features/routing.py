@@ -420,8 +420,10 @@ async def restart() -> None:
         for agent in desk.agents.values():
             if agent.profile is not None:
                 agent.gone_at = gone_at(agent.gone_at)
-        for asked in (*desk.open_requests(), *desk.invites):
-            asked.expires_at += down
+        for request in desk.open_requests():
+            request.expires_at += down
+        for invite in desk.invites:
+            invite.expires_at += down
         for chat in desk.chats.values():
             chat.visitor_gone_at = gone_at(chat.visitor_gone_at)
             chat.hold_until_at = chat.hold_until_at and chat.hold_until_at + down
@@ -461,8 +463,10 @@ async def spare(since: datetime) -> None:
     await presence.spare()
     async with acting() as desk:
         down = min(desk.now - since, await turns.downtime(desk.now))
-        for asked in (*desk.open_requests(), *desk.invites):
-            asked.expires_at += down
+        for request in desk.open_requests():
+            request.expires_at += down
+        for invite in desk.invites:
+            invite.expires_at += down
 
 
 async def anything_to_watch() -> bool:
