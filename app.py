@@ -53,6 +53,7 @@ ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
 LAST_WORDS_S = 0.5
+UNREAD_S = 45
 SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
 INTERRUPTED = 130  # what a shell expects
 
@@ -153,6 +154,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.started:
+            cut_who_does_not_read(self)
         if self.started and self.place:
             self.place.ready()
 
@@ -173,6 +176,16 @@ class Server(uvicorn.Server):
         for stop in features.each("stops"):
             stop()
         super().handle_exit(sig, frame)
+
+
+def cut_who_does_not_read(server: Server) -> None:
+    """Nor answers: the system ends such a line. Closing it would wait for ever, with all that is to be sent
+    kept in memory. Those that are let in have it from the socket that listens."""
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):  # only Linux can
+        return
+    for listener in server.servers:
+        for each in listener.sockets:
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_S * 1000))
 
 
 def server(app: Litestar, **options: Any) -> Server:

@@ -86,7 +86,14 @@ def make(directory, python, lock_file, why):
     started = time.monotonic()
     check([sys.executable, "-m", "venv", "--clear", str(directory)], "The environment could not be made.")
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    install += ["--require-hashes", "--no-deps", "--no-compile", "--prefer-binary", "--requirement", str(lock_file)]
+    install += [
+        "--require-hashes",
+        "--no-deps",
+        "--no-compile",
+        "--prefer-binary",
+        "--requirement",
+        str(lock_file),
+    ]
     check(install, "The packages could not be installed. Is there a connection to the package index?")
     # pip would compile with one processor; what cannot be compiled is for another Python, and never imported.
     subprocess.call([str(python), "-m", "compileall", "-qq", "-j", "0", str(directory)])

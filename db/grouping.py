@@ -90,6 +90,8 @@ def apart(connection: sqlite3.Connection, work: Work, args: tuple[Any, ...]) -> 
     try:
         result = work(connection, *args)
     except Exception as error:
+        if not connection.in_transaction:  # no room: SQLite has undone what the others wrote, too
+            raise
         connection.execute("ROLLBACK TO job")
         result = error
     connection.execute("RELEASE job")

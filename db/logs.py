@@ -5,6 +5,7 @@ told by where it happened and of which kind it is, without the words that came w
 of a parser or of a mail server may hold what somebody wrote.
 """
 
+import contextlib
 import logging
 import sqlite3
 import sys
@@ -37,7 +38,7 @@ def configure(level: str, form: str) -> None:
     structlog.configure(
         processors=[*shared, renderer(form)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: Printer(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -52,6 +53,17 @@ def configure(level: str, form: str) -> None:
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     # Its warnings are about requests that are none: anybody could fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
+
+class Printer(structlog.PrintLogger):
+    """On a full disk nothing is told, and whoever tells goes on."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def renderer(form: str) -> Processor:

@@ -29,6 +29,7 @@ from msgspec import Struct
 
 import db
 import layouts
+from db.away import unless_away
 from db.clock import now
 from db.prepared import prepared
 from db.settings import settings
@@ -40,6 +41,7 @@ COOKIE = "balie_session"
 TRIES = 10  # wrong passwords for one name from one address, within …
 TRIES_ANYWHERE = 100  # … and for one name, or from one address, whatever the other
 TRIES_MINUTES = 15
+SEEN_WITHIN_S = 1  # who only reads waits no longer for somebody who holds the database
 SEEN_MINUTES = 5  # when a browser was last seen is written down no oftener
 PASSWORD_LENGTH = 12
 PERMISSIONS = (
@@ -182,7 +184,9 @@ async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> P
     if row is None:
         return None
     if row["seen_at"] is None or row["seen_at"] < now() - timedelta(minutes=SEEN_MINUTES):
-        await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
+        with unless_away():
+            async with asyncio.timeout(SEEN_WITHIN_S):
+                await Session.update({Session.seen_at: now()}).where(Session.id == row["id"])
     permissions = frozenset(json.loads(row["permissions"]))
     return Person(
         row["agent"],

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +67,8 @@ bench = Bench(asyncio.Semaphore(INSPECTORS))
 async def prepare() -> None:
     bench.places = asyncio.Semaphore(INSPECTORS)
     await asyncio.to_thread(inbox().mkdir, parents=True, exist_ok=True)
+    if db.is_alone():  # nobody is uploading: it is what a crash left there
+        await asyncio.to_thread(sweep_inbox, 0)
 
 
 # ---- coming in -------------------------------------------------------------------------------------------
@@ -198,6 +201,8 @@ async def inspected(raw: Path, result: Path, name: str, documents: bool) -> Row:
         log.warning("a file broke its inspection", status=process.returncode)
         return {"refused": "broken"}
     found: Row = json.loads(said)
+    if "errno" in found:
+        raise OSError(found["errno"], os.strerror(found["errno"]))
     return found
 
 
@@ -245,7 +250,7 @@ async def purge_unsent() -> None:
     held = {row["sha256"] for table in tables for row in await table.select(table.sha256)}
     for sha256 in set(await asyncio.to_thread(lying)) - held:
         await discard(sha256)
-    await asyncio.to_thread(sweep_inbox)
+    await asyncio.to_thread(sweep_inbox, UNSENT_HOURS)
 
 
 def lying() -> list[str]:
@@ -263,12 +268,14 @@ async def discard(sha256: str) -> None:
         await asyncio.to_thread(place(sha256).unlink, missing_ok=True)
 
 
-def sweep_inbox() -> None:
-    """What a crash left there. By the disk's own clock."""
-    newest = max((path.stat().st_mtime for path in inbox().glob("*")), default=0)
+def sweep_inbox(hours: int) -> None:
+    """What a crash left there, so long ago. By the disk's own clock."""
+    with tempfile.TemporaryFile(dir=inbox()) as fresh:
+        disk_now = os.fstat(fresh.fileno()).st_mtime
     for path in inbox().glob("*"):
-        if path.stat().st_mtime < newest - UNSENT_HOURS * 3_600:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # an upload has just ended
+            if path.stat().st_mtime <= disk_now - hours * 3_600:
+                path.unlink()
 
 
 async def remove(table: Table, chat: int, agent: int | None, id: int) -> None:
@@ -405,6 +412,8 @@ def reason(code: str, file: str) -> str:
             words = _("%(file)s was not added: it cannot be read. Save it again, as PDF for example")
         case "lost":
             words = _("%(file)s was not added: there is no connection. Try again")
+        case "later":
+            words = _("%(file)s was not added: nothing can be saved at the moment. Try again later")
         case _:
             words = _("%(file)s was not added: only text, PDF, images, docx and odt can be sent")
     return words % {"file": file}
@@ -484,4 +493,4 @@ ui = template("""
 
 def kit() -> Markup:
     """The parts of rows, once a page."""
-    return ui.kit({code: reason(code, "{file}") for code in ("large", "empty", "many", "lost")})
+    return ui.kit({code: reason(code, "{file}") for code in ("large", "empty", "many", "lost", "later")})

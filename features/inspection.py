@@ -76,6 +76,8 @@ def main(inbox: str, result: str, name: str, documents: str) -> None:
         print(json.dumps(inspected(Path(inbox), Path(result), unquote(name), documents == "yes")))
     except Refused as refused:
         print(json.dumps({"refused": str(refused)}))
+    except OSError as problem:  # of our disk: the file may be a good one
+        print(json.dumps({"errno": problem.errno}))
 
 
 def bound() -> None:

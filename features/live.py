@@ -22,6 +22,7 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 
 import db
+from db.away import unless_away
 from features import counters, rounds
 from layouts import speaking
 
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 BEAT_S = 15  # a page that does not answer two of these is gone (presence)
 BACKLOG = 200  # events a slow page may be behind before it is told to read everything anew
 SEND_TIMEOUT_S = 30
+NOTED_S = 2
 RECONNECT_MS = 500
 COME_BACK_MS = 4  # when all are sent away at once, each may come back so much later than the one before
 COME_BACK_MOST_MS = 3_000
@@ -258,15 +260,16 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
-    sent_away = False
+    sent_away, noting = False, None
     subscription.follow(
         *viewer.topics()
     )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
     loop = asyncio.get_running_loop()
     try:
-        await viewer.opened()
-        yield {"event": "beat", "data": viewer.presence, "retry": RECONNECT_MS}
+        noting = await note(viewer)
+        said = {"event": "beat", "data": viewer.presence} if is_noted(noting) else {"comment": ""}
+        yield {**said, "retry": RECONNECT_MS}
         subscription.put(Connected())
         next_beat = loop.time() + BEAT_S
         while True:
@@ -275,7 +278,10 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 async with asyncio.timeout_at(next_beat):
                     events = await subscription.batch()
             if loop.time() >= next_beat:
-                yield {"event": "beat", "data": viewer.presence}
+                if noting.done() and not is_noted(noting):
+                    noting = await note(viewer)
+                if is_noted(noting):
+                    yield {"event": "beat", "data": viewer.presence}
                 next_beat = loop.time() + BEAT_S
                 events.append(Ticked())
             for event in events:
@@ -289,7 +295,31 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         del streams[subscription]
         subscription.close()
         if not sent_away:
-            afterwards(viewer.closed())
+            afterwards(leave(viewer, noting))
+
+
+async def note(viewer: Viewer) -> "asyncio.Task[None]":
+    """That it is open. Who reads does not wait for whoever holds the database, or for room on the disk."""
+    noting = asyncio.get_running_loop().create_task(viewer.opened())
+    await asyncio.wait([noting], timeout=NOTED_S)
+    return noting
+
+
+def is_noted(noting: "asyncio.Task[None]") -> bool:
+    """False: not yet. A page is asked for no beat before: it would be given up."""
+    if not noting.done():
+        return False
+    with unless_away():
+        noting.result()
+        return True
+    return False
+
+
+async def leave(viewer: Viewer, noting: "asyncio.Task[None] | None") -> None:
+    if noting is not None:
+        await asyncio.wait([noting])
+    with unless_away():  # then it is given up, in its time
+        await viewer.closed()
 
 
 async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:

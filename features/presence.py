@@ -73,6 +73,11 @@ async def expire() -> None:
         await _gone(await Presence.delete().where(Presence.alive_until_at <= now()).returning(*_columns()))
 
 
+async def spare() -> None:
+    """Nobody's answer could be written for a while: each page has the usual time for the next."""
+    await Presence.update({Presence.alive_until_at: _alive_until()}, force=True)
+
+
 async def forget() -> None:
     """The server was down, and so every line is cut. What follows is routing's: nobody is told."""
     await Presence.delete(force=True)

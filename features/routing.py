@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 LOCK = presence.LOCK
 SWEEP_S = 1
-ALIVE_EVERY_S = 5
 HOLDS_PER_ADDRESS = 2
 UNSEEN = {"gone_at", "visitor_gone_at", "idle_since_at", "hold_until_at", "address_hash", "alone_since_at"}
 
@@ -408,10 +407,11 @@ async def restart() -> None:
     beside others brings nothing down."""
     if not db.is_alone():
         return
+    sweeps.failing_since = None
     async with acting() as desk:
         await presence.forget()
-        down = await downtime(desk.now)
-        desk.note("restarted", None, None, down_s=int(down.total_seconds()))
+        down = await turns.downtime(desk.now)
+        desk.note("restarted", None, None, down_s=max(0, int(down.total_seconds())))
         await turns.were_down(desk.now - down, desk.now)
 
         def gone_at(before: datetime | None) -> datetime:
@@ -432,23 +432,43 @@ async def restart() -> None:
                 chat.refused[agent_id] = Refusal(how, gone_at(refused_at))
 
 
-async def downtime(until: datetime) -> timedelta:
-    """Since a sweep or a step last showed that the desk was up."""
-    step, desk = tables.Step, tables.Desk
-    latest = await step.select(step.happened_at).order_by(step.id, ascending=False).first()
-    alive = await desk.select(desk.alive_at).first()
-    seen = [latest and latest["happened_at"], alive and alive["alive_at"]]
-    return max(until - max((moment for moment in seen if moment), default=until), timedelta())
+@dataclass
+class Sweeps:
+    """Of this process."""
+
+    failing_since: datetime | None = None
 
 
-async def sweep() -> None:
+sweeps = Sweeps()
+
+
+async def sweep_again() -> None:
+    since, sweeps.failing_since = sweeps.failing_since, sweeps.failing_since or now()
+    await sweep(since)
+    sweeps.failing_since = None
+
+
+async def sweep(failing_since: datetime | None = None) -> None:
     if not await anything_to_watch():
         return
     async with db.transaction():
         if await is_my_turn():
+            if failing_since:
+                await spare(failing_since)
             await presence.expire()
             await settle()
-            await say_alive()
+            await turns.say_alive()
+
+
+async def spare(since: datetime) -> None:
+    """Nothing could be written: nobody could answer, or say that they were there."""
+    await presence.spare()
+    async with acting() as desk:
+        down = min(desk.now - since, await turns.downtime(desk.now))
+        for request in desk.open_requests():
+            request.expires_at += down
+        for invite in desk.invites:
+            invite.expires_at += down
 
 
 async def anything_to_watch() -> bool:
@@ -469,12 +489,6 @@ async def is_my_turn() -> bool:
         return True
     rows = await db.sql("SELECT pg_try_advisory_xact_lock(hashtext('balie sweep')) AS mine")
     return bool(rows[0]["mine"])
-
-
-async def say_alive() -> None:
-    desk, moment = tables.Desk, now()
-    old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=ALIVE_EVERY_S))
-    await desk.update({desk.alive_at: moment}).where(old)
 
 
 @presence.follow
@@ -578,4 +592,4 @@ def announce(desk: Desk, changes: ledger.Changes, lines: dict[int, list[int]]) -
 
 routes: list[Any] = []
 starts = [restart]
-tasks = [rounds.every(SWEEP_S, sweep)]
+tasks = [rounds.every(SWEEP_S, sweep_again)]

@@ -1,4 +1,5 @@
-"""Turns: when the buttons of a queue turned green or blue, and why, for the reports.
+"""Turns: when the buttons of a queue turned green or blue, and why, for the reports; and since when we were
+down.
 
 `ledger` writes them with whatever else a verb has changed; most verbs turn nothing, and write none.
 """
@@ -7,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import db
+from db import tables
+from db.clock import now
 from db.tables import Queue as QueueTable
 from db.tables import Turn
 from features.matching import Desk, Queue
@@ -14,6 +17,7 @@ from features.matching import Desk, Queue
 GREEN = "green"
 BLUE = ("full", "paused", "nobody", "closed", "down")
 WHATS = (GREEN, *BLUE)
+ALIVE_EVERY_S = 5
 LEAST_DOWN = timedelta(seconds=60)  # a restart is not worth a line
 
 
@@ -35,6 +39,21 @@ async def write(desk: Desk) -> None:
         if (what := standing(desk, queue)) != queue.turned:
             await Turn.insert(Turn(queue=queue.id, what=what, turned_at=desk.now))
             await QueueTable.update({QueueTable.turned: what}).where(QueueTable.id == queue.id)
+
+
+async def say_alive() -> None:
+    desk, moment = tables.Desk, now()
+    old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=ALIVE_EVERY_S))
+    await desk.update({desk.alive_at: moment}).where(old | (desk.alive_at > moment))
+
+
+async def downtime(until: datetime) -> timedelta:
+    """Since a sweep or a step last showed that the desk was up; below nothing if the clock was set back."""
+    step, desk = tables.Step, tables.Desk
+    latest = await step.select(step.happened_at).order_by(step.id, ascending=False).first()
+    alive = await desk.select(desk.alive_at).first()
+    seen = [latest and latest["happened_at"], alive and alive["alive_at"]]
+    return until - max((moment for moment in seen if moment), default=until)
 
 
 async def were_down(since: datetime, until: datetime) -> None:

@@ -9,7 +9,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 from markupsafe import Markup
 
+from db.away import is_away
+from db.logs import kind
 from layouts import Template, _, html, inline, swap
+
+AGAIN_S = 5
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +24,8 @@ door: Callable[[str], Markup] | None = (
 
 def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
+    if status == 500 and is_away(fault):
+        return not_now(request, fault)
     if isinstance(fault, InternalServerException) and fault.detail == "client disconnected prematurely":
         log.info("page left in the middle of a request", route=request.scope.get("path_template"))
     elif status >= 500:
@@ -30,9 +36,25 @@ def answer(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
     if request.headers.get("hx-request") != "true":
         if status == 401 and door and not by_visitor and request.method == "GET":
             return html(door(request.url.path), status_code=status)
-        return html(ui.page(status, title, words), status_code=status)
-    if stale or (status == 401 and not by_visitor):
+    elif stale or (status == 401 and not by_visitor):
         return html(swap("#sign-in-again", ui.session_over(), "outerHTML"), status_code=status)
+    return said(request, status, title, words)
+
+
+def not_now(request: Request[Any, Any, Any], fault: Exception) -> Response[str]:
+    """There is no room, or no database. Pages go on trying: one line each time is enough."""
+    log.error("cannot be done now", route=request.scope.get("path_template"), problem=kind(fault))
+    words = _("This page cannot be shown now. Try again in a moment.")
+    if request.method != "GET":
+        words = _("Nothing can be sent or saved now. Try again in a moment; what you typed has been kept.")
+    answer = said(request, 503, _("Not possible at the moment"), words)
+    answer.headers["retry-after"] = str(AGAIN_S)
+    return answer
+
+
+def said(request: Request[Any, Any, Any], status: int, title: str, words: str) -> Response[str]:
+    if request.headers.get("hx-request") != "true":
+        return html(ui.page(status, title, words), status_code=status)
     return html(swap("#notices", ui.notice(title, words), "beforeend"), status_code=status)
 
 

@@ -75,10 +75,11 @@ function upload(list, file) {
       if (loaded < total) bar.value = loaded / total;
       else bar.removeAttribute("value"); // it is being looked at
     };
-    const again = () => (n < TRIES ? (row.waiting = setTimeout(attempt, TRY_AGAIN_MS, n + 1)) : refuse(list, kit.dataset.lost, file, row));
-    request.onerror = again;
+    const again = (words) => (n < TRIES ? (row.waiting = setTimeout(attempt, TRY_AGAIN_MS, n + 1)) : refuse(list, words, file, row));
+    request.onerror = () => again(kit.dataset.lost);
     request.onload = () => {
-      if (request.status >= 500 || [401, 403, 408].includes(request.status)) return again();
+      if (request.status === 503) return again(kit.dataset.later);
+      if (request.status >= 500 || [401, 403, 408].includes(request.status)) return again(kit.dataset.lost);
       const answer = document.createElement("template");
       answer.innerHTML = request.responseText;
       const fresh = answer.content.querySelector(".file-row");

@@ -295,11 +295,15 @@ function putBack(form, text) {
 
 // ---- what passes by itself ---------------------------------------------------------------------------------------------
 
-// A notice that says something went by, such as a request that came too late.
+// A notice that says something went by, such as a request that came too late. Said again, it stays once, and longer.
 document.addEventListener("htmx:after:swap", () => {
   for (const notice of all("[data-fades]:not([data-fading])")) {
-    notice.dataset.fading = "";
-    setTimeout(() => notice.remove(), 10_000);
+    const same = all("[data-fading]").find((other) => other.textContent === notice.textContent);
+    if (same) notice.remove();
+    const staying = same ?? notice;
+    staying.dataset.fading = "";
+    clearTimeout(staying.fades);
+    staying.fades = setTimeout(() => staying.remove(), 10_000);
   }
 });
 document.addEventListener("click", (event) => {

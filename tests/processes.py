@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import httpx
 
 import db
 import workers
-from tests.conftest import Desk, widget_key
+from tests.conftest import WEDNESDAY_MORNING, Desk, widget_key
 from tests.people import PASSWORD
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +83,56 @@ async def up(url: str, process: Process, output: Path) -> None:
                 if (await client.get(f"{url}/health")).status_code == 200:
                     return
             await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def writing(
+    log: Path, database: str, data: Path, *under: str, code: str = "", **environment: str
+) -> AsyncIterator[Desk]:
+    """The example desk in a process of its own, whose standard error goes there. `under`: a program that runs
+    it; `code`: what starts it in another way."""
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}"
+    own = {"BALIE_DATABASE_URL": database, "BALIE_PORT": port, "BALIE_URL": url}
+    own["BALIE_NOW"] = WEDNESDAY_MORNING
+    program = ("-c", code) if code else (str(ROOT / "app.py"),)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(*under, sys.executable, *program, "demo", "--data", str(data)),
+            cwd=ROOT,
+            env={**os.environ, **own, **environment},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=output,
+            start_new_session=True,
+        )
+    desk = Desk(url, None, "voorbeeld")
+    try:
+        await up(url, process, log)
+        yield desk
+    finally:
+        for person in desk.people:
+            await person.close()
+        with contextlib.suppress(ProcessLookupError):  # it has ended already: what is wrong is told above
+            os.killpg(process.pid, signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), START_S)
+
+
+def wait_until_up(port: int, process: "subprocess.Popen[bytes]", output: Path) -> None:
+    """For those who have no event loop."""
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        assert process.poll() is None, f"it ended:\n{output.read_text(errors='replace')}"
+        if is_up(port):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not up after {START_S} s:\n{output.read_text(errors='replace')}")
+
+
+def is_up(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def free_port() -> int:

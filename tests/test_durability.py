@@ -1,11 +1,7 @@
 """A message that is answered is on the disk: as seen in what the server asks of the system, and when."""
 
 import contextlib
-import os
 import re
-import signal
-import sys
-from asyncio import create_subprocess_exec, subprocess, wait_for
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +11,17 @@ import pytest
 
 import db
 from tests import scenes
-from tests.conftest import WEDNESDAY_MORNING, Desk
-from tests.test_logs import START_S, free_port, up
+from tests.conftest import Desk
+from tests.processes import writing
 
-ROOT = Path(__file__).parents[1]
 CANARY = "kanarievogel"
 CALLS = "fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,sendmmsg"
 AS_IT_IS = "import sys, app; sys.exit(app.main())"
 CARELESS = """
 import sys, app
-from db import connections
-careless = (each.replace("= FULL", "= NORMAL") for each in connections.PRAGMAS)
-connections.PRAGMAS = tuple(careless)
+connections = sys.modules["db.connections"]  # db has a function of that name
+careless = [each.replace("= FULL", "= NORMAL") for each in connections.PRAGMAS]
+connections.PRAGMAS = (*careless, "wal_autocheckpoint = 0")  # or it would be synced now and then
 sys.exit(app.main())
 """
 
@@ -50,34 +45,10 @@ class Call:
 @contextlib.asynccontextmanager
 async def traced(code: str, database: str, data: Path) -> AsyncIterator[tuple[Desk, Path]]:
     """A desk in a process of its own, and what is written down of what it asks of the system."""
-    trace, log, port = data / "trace", data / "log", str(free_port())
-    url = f"http://127.0.0.1:{port}"
+    trace = data / "trace"
     strace = ("strace", "-f", "--seccomp-bpf", "-y", "-s", "20000", "-e", f"trace={CALLS}", "-o", str(trace))
-    own = {
-        "BALIE_DATABASE_URL": database,
-        "BALIE_PORT": port,
-        "BALIE_URL": url,
-        "BALIE_NOW": WEDNESDAY_MORNING,
-    }
-    with log.open("wb") as output:
-        process = await create_subprocess_exec(
-            *(*strace, sys.executable, "-c", code, "demo", "--data", str(data)),
-            cwd=ROOT,
-            env={**os.environ, **own},
-            stdout=subprocess.DEVNULL,
-            stderr=output,
-            start_new_session=True,
-        )
-    desk = Desk(url, None, "voorbeeld")
-    try:
-        await up(desk, process, log)
+    async with writing(data / "log", database, data, *strace, code=code) as desk:
         yield desk, trace
-    finally:
-        for person in desk.people:
-            await person.close()
-        with contextlib.suppress(ProcessLookupError):  # it has ended already: what is wrong is told above
-            os.killpg(process.pid, signal.SIGTERM)
-        await wait_for(process.wait(), START_S)
 
 
 def calls(trace: Path) -> list[Call]:

@@ -1,10 +1,7 @@
 """What the log says of a whole day at the desk, and that nothing of anybody is in it."""
 
-import asyncio
 import contextlib
 import json
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,61 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
 import db
 from db import logs
 from db.settings import BadSetting, settings
 from tests import scenes
-from tests.conftest import WEDNESDAY_MORNING, Databases, Desk
+from tests.conftest import Databases, Desk
 from tests.people import PASSWORD, new_key
+from tests.processes import START_S, writing
 from tests.test_retention import talk_with_everything
 
 ROOT = Path(__file__).parents[1]
 CANARY = "kanarievogel"
-START_S = 60
 
 
 @contextlib.asynccontextmanager
 async def logging(database: str, data: Path, **environment: str) -> AsyncIterator[tuple[Desk, Path]]:
     """A desk in a process of its own, and where its log goes."""
-    file, port = data / "log", str(free_port())
-    own = {"BALIE_DATABASE_URL": database, "BALIE_PORT": port, "BALIE_NOW": WEDNESDAY_MORNING}
-    url = f"http://127.0.0.1:{port}"
-    with file.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(ROOT / "app.py"), "demo", "--data", str(data)),
-            env={**os.environ, "BALIE_URL": url, **own, **environment},
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=log,
-        )
-    desk = Desk(url, None, "voorbeeld")
-    try:
-        await up(desk, process, file)
+    file = data / "log"
+    async with writing(file, database, data, **environment) as desk:
         yield desk, file
-    finally:
-        for person in desk.people:
-            await person.close()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await asyncio.wait_for(process.wait(), START_S)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-async def up(desk: Desk, process: asyncio.subprocess.Process, log: Path) -> None:
-    async with asyncio.timeout(START_S):
-        while process.returncode is None:
-            with contextlib.suppress(httpx.TransportError):
-                if (await desk.nobody().get("/health")).status_code == 200:
-                    return
-            await asyncio.sleep(0.05)
-    raise AssertionError(log.read_text())
 
 
 def lines(file: Path) -> list[dict[str, Any]]:

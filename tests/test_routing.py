@@ -910,6 +910,26 @@ async def test_downtime_is_nobodys_fault(room: Room) -> None:
     assert await room.state(hold.id) == "ended"
 
 
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer(room: Room) -> None:
+    await made(tables.Desk(name="desk"))
+    queue = await room.queue(answer_s=30)
+    an = await room.agent("an", {queue: 1})
+    asked = await room.waits(queue)
+    await room.after(10)
+    await routing.sweep()
+    for hours in (-1, 0):  # and started once more
+        room.clock.shift(hours * 3600)
+        await routing.restart()
+        await presence.opened("console", agent_id=an)
+        await presence.opened("window", chat_id=asked)
+        await routing.sweep()
+        assert await room.outcomes(asked) == [""]
+    await room.after(19)
+    assert await room.asked(asked) == an
+    await room.after(1)
+    assert await room.outcomes(asked) == ["no_answer"]
+
+
 async def test_after_a_restart_there_are_10_s_to_come_back(room: Room) -> None:
     queue = await room.queue(answer_s=60)
     an = await room.agent("an", {queue: 1})
@@ -1059,7 +1079,7 @@ async def test_the_sweeper_survives_what_goes_wrong(room: Room, monkeypatch: pyt
     monkeypatch.setattr(ledger, "load", fail_at_first)
     room.clock.shift(30)
     stop = asyncio.Event()
-    sweeping = asyncio.create_task(rounds.every(0.01, routing.sweep)(stop))
+    sweeping = asyncio.create_task(rounds.every(0.01, routing.sweep_again)(stop))
     for _ in range(500):
         if await room.outcomes(chat) == ["no_answer"]:
             break

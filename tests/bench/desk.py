@@ -30,11 +30,11 @@ async def fill(count: int) -> list[Talk]:
     """A queue that is always open, and as many agents as it takes for so many conversations."""
     await example_desk.empty("Bench")
     key = f"bench-{secrets.token_hex(4)}"
-    role = await made(Role(name="agent", permissions=json.dumps(["chat"])))
-    queue = await made(Queue(name="queue", always_open=True))
-    widget = await made(Widget(key=key, name="widget"))
+    role = await made(Role(name=key, permissions=json.dumps(["chat"])))
+    queue = await made(Queue(name=key, always_open=True))
+    widget = await made(Widget(key=key, name=key))
     await made(Subject(widget=widget, queue=queue))
-    profile = await made(Profile(name="profile", places=CHATS_EACH))
+    profile = await made(Profile(name=key, places=CHATS_EACH))
     await made(ProfileQueue(profile=profile, queue=queue, priority=1))
     talks: list[Talk] = []
     while len(talks) < count:

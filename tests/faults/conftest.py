@@ -1,18 +1,20 @@
 """Faults: a real server, on a real file or a real PostgreSQL, to which bad things are done while people talk.
 
-Each fault happens once; with `--long` as often as it takes to be sure.
+Each fault happens once; with `--long` as often as it takes to be sure. One server serves all tests of a run:
+each has a desk's worth of people of its own, and who stops it has it started again.
 """
 
+import asyncio
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 import db
@@ -20,10 +22,10 @@ from tests.bench import desk
 from tests.bench.load import Talk
 from tests.conftest import Databases
 from tests.faults.people import Room
-from tests.stories.conftest import free_port
+from tests.processes import free_port, is_up, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S, STOP_S = 30, 20
+STOP_S = 20
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ class Server:
     def __init__(self, database: str, data: Path) -> None:
         self.database, self.data, self.port = database, data, free_port()
         self.environment: dict[str, str] = {}
-        self.log = data.parent / "log"
+        self.log = data.parent / f"{data.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -50,22 +52,25 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        until = time.monotonic() + START_S
-        while not self.answers():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < until, self.log.read_text()
-            time.sleep(0.05)
+        wait_until_up(self.port, self.process, self.log)
 
     def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return is_up(self.port)
 
     @property
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of it that are in use."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -80,6 +85,15 @@ class Server:
         assert self.process is not None
         self.process.wait(STOP_S)
 
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Its database, beside it."""
+        await db.connect(self.database)
+        try:
+            yield
+        finally:
+            await db.disconnect()
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """As if the machine had no time for it."""
@@ -89,33 +103,73 @@ class Server:
         finally:
             os.kill(self.pid, signal.SIGCONT)
 
+    @contextmanager
+    def without_room(self) -> Iterator[None]:
+        """No file may grow, nor be written to: neither its database, nor its files, nor its log."""
+        _soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.fixture(params=["sqlite"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Where the fault does not look at the database, it happens on one."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def servers(databases: Databases) -> Iterator[dict[str, Server]]:
+    """By the database on which each is."""
+    running: dict[str, Server] = {}
+    yield running
+    for server in running.values():
+        if server.runs:
+            server.kill()
+        asyncio.run(databases.drop(server.database))
+
 
 @pytest.fixture
-async def server(database: str, tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(database, tmp_path / "data")
-    yield server
-    if server.process is not None and server.process.poll() is None:
+async def server(
+    servers: dict[str, Server],
+    engine: str,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    if engine not in servers:
+        url = await databases.make(engine, "empty")
+        servers[engine] = Server(url, tmp_path_factory.mktemp(engine) / "data")
+    found = servers[engine]
+    if not found.runs or found.environment:
+        await asyncio.to_thread(again, found)
+    return found
+
+
+def again(server: Server) -> None:
+    """As it is meant to be, whatever a test has done to it."""
+    if server.runs:
         server.kill()
+    server.environment.clear()
+    server.start()
 
 
 @pytest.fixture
-def chats() -> int:
+def chats(long: bool) -> int:
     """How many conversations there are; parametrize it for another number."""
-    return 4
+    return 10 if long else 3
 
 
 @pytest.fixture
-async def talks(database: str, databases: Databases, chats: int) -> list[Talk]:
-    await db.connect(database)
-    made = await desk.fill(chats)
-    await db.disconnect()
-    return made
+async def talks(server: Server, chats: int) -> list[Talk]:
+    async with server.reading():
+        return await desk.fill(chats)
 
 
 @pytest.fixture
 async def room(server: Server, talks: list[Talk]) -> AsyncIterator[Room]:
     """Everybody is there, with a page open; and what they said and saw is looked at in the end."""
-    server.start()
     room = Room(server, talks)
     async with room.pages():
         yield room

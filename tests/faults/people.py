@@ -12,9 +12,9 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import db
 from db.tables import Message, PrivateMessage
 from tests.bench import load
 from tests.bench.load import Line, Talk
@@ -23,6 +23,7 @@ ITEM = re.compile(rb'<li id="m-([A-Za-z0-9_-]+)" data-seq="(\d+)"')
 SECRET = "geheim-onder-ons"
 TRY_AGAIN_S = 0.1
 PATIENCE_S = 30
+QUIET_S = 36  # the page's own rule: 2.4 beats without a word, and it opens another stream
 
 
 @dataclass
@@ -38,14 +39,20 @@ class Writer:
     refusals: list[tuple[int, str]] = field(default_factory=list)
 
     async def say(self, text: str) -> None:
+        await self.insist(self.think(text))
+
+    def think(self, text: str) -> bytes:
+        """The next thing to say."""
         kind = "p" if self.private else self.side
-        key = f"{kind}{self.talk.chat}-{len(self.tried)}-{secrets.token_hex(4)}"
-        self.tried.append(key)
-        body = f"key={key}&body={text}".encode()
+        self.tried.append(f"{kind}{self.talk.chat}-{len(self.tried)}-{secrets.token_hex(4)}")
+        return f"key={self.tried[-1]}&body={text}".encode()
+
+    async def insist(self, body: bytes) -> None:
+        """Until it is taken."""
         async with asyncio.timeout(PATIENCE_S):
             while not await self.attempt(body):  # noqa: ASYNC110
                 await asyncio.sleep(TRY_AGAIN_S * random.random())
-        self.taken.append(key)
+        self.taken.append(self.tried[-1])
 
     async def attempt(self, body: bytes) -> bool:
         line = Line(self.room.server.port)
@@ -84,39 +91,49 @@ class Page:
     secrets_seen: int = 0
     last_id: str = ""
     opened: int = 0
+    beats: int = 0
+    port: int = 0  # if it is another way in
+    quiet_s: float = QUIET_S
 
     async def live(self) -> None:
         while True:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, AssertionError):
-                await self.read_once()
+                await self.read_once()  # a TimeoutError is an OSError: nothing was heard for too long
             await asyncio.sleep(TRY_AGAIN_S * random.random())
 
     async def read_once(self, cut_after: int | None = None) -> None:
         """Until the line goes, or until so many bytes have come."""
         last = f"Last-Event-ID: {self.last_id}\r\n" if self.last_id else ""
         path, headers = self.address
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.room.server.port, limit=2**22)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.way_in, limit=2**22)
         try:
             writer.write(load.request("GET", path, headers + last))
-            head = await reader.readuntil(b"\r\n\r\n")
+            async with asyncio.timeout(self.quiet_s):
+                head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
             self.opened += 1
             pending = b""
-            while chunk := await chunk_of(reader):
+            while chunk := await self.heard(reader):
                 pending += chunk[:cut_after] if cut_after is not None else chunk
                 *events, pending = pending.replace(b"\r\n", b"\n").split(b"\n\n")
                 for event in events:
-                    await self.hear(event)
+                    await self.hear(event, writer.transport)
                 if cut_after is not None and (cut_after := cut_after - len(chunk)) <= 0:
                     return
         finally:
             writer.transport.abort()
 
-    async def hear(self, event: bytes) -> None:
+    async def heard(self, reader: asyncio.StreamReader) -> bytes:
+        async with asyncio.timeout(self.quiet_s):
+            size = int(await reader.readuntil(b"\r\n"), 16)
+            return (await reader.readexactly(size + 2))[:-2]
+
+    async def hear(self, event: bytes, stream: asyncio.WriteTransport) -> None:
         self.secrets_seen += event.count(SECRET.encode())
         fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
         if fields.get(b"event") == b"beat":
-            self.room.later(self.answer(fields[b"data"]))
+            self.beats += 1
+            self.room.later(self.answer(fields[b"data"], stream))
             return
         if b"id" in fields:
             self.last_id = fields[b"id"].decode()
@@ -128,13 +145,22 @@ class Page:
                 self.disorder += bool(chat) and int(seq) < self.newest.get(chat, 0)
                 self.newest[chat] = int(seq)
 
-    async def answer(self, presence: bytes) -> None:
+    async def answer(self, presence: bytes, stream: asyncio.WriteTransport) -> None:
         path, headers = self.address
-        line = Line(self.room.server.port)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        line = Line(self.way_in)
+        try:
             beat = path.partition("?")[0].replace("stream", "beat")
-            await line.ask("POST", beat, headers, b"beat=" + presence)
-        line.close()
+            status, _answer = await line.ask("POST", beat, headers, b"beat=" + presence)
+            if status == 404:  # it was given up, and comes back as somebody new
+                stream.abort()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            line.close()
+
+    @property
+    def way_in(self) -> int:
+        return self.port or int(self.room.server.port)
 
     @property
     def address(self) -> tuple[str, str]:
@@ -143,15 +169,50 @@ class Page:
         return "/console/stream", load.agents(self.talk)
 
 
+class Upload:
+    """A file that a visitor adds, half of which is on its way."""
+
+    CONTENT = b"brief " * 50_000
+
+    def __init__(self, server: Any, talk: Talk) -> None:
+        self.server = server
+        key = f"brief-{secrets.token_hex(4)}"
+        self.headers = f"{load.visitors(talk)}X-Key: {key}\r\nX-Name: {key}.txt\r\n"
+        self.content = key.encode() + self.CONTENT
+        self.before = self.lying()
+
+    def lying(self) -> list[Path]:
+        return sorted(each for each in (self.server.data / "files").rglob("*") if each.is_file())
+
+    async def begin(self) -> None:
+        _reader, self.line = await asyncio.open_connection("127.0.0.1", self.server.port)
+        whole = load.request("POST", "/chat/files", self.headers, self.content)
+        self.line.write(whole[: len(whole) // 2])
+        async with asyncio.timeout(PATIENCE_S):
+            while self.lying() == self.before:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def has_left_nothing(self) -> bool:
+        self.line.transport.abort()
+        return self.lying() == self.before
+
+    async def succeeds(self) -> bool:
+        """All of it, sent again under the same key."""
+        line = Line(self.server.port)
+        status, row = await line.ask("POST", "/chat/files", self.headers, self.content)
+        line.close()
+        whole = set(self.lying()) - set(self.before)
+        return (
+            status == 200
+            and b"data-ticket" in row
+            and [each.read_bytes() for each in whole] == [self.content]
+        )
+
+
 def said_in(key: str) -> str:
     """The chat in whose public thread this was said; "" if it is no such thing."""
     found = re.match(r"[va](\d+)-", key)
     return found[1] if found else ""
-
-
-async def chunk_of(reader: asyncio.StreamReader) -> bytes:
-    size = int(await reader.readuntil(b"\r\n"), 16)
-    return (await reader.readexactly(size + 2))[:-2]
 
 
 class Room:
@@ -174,9 +235,12 @@ class Room:
         try:
             yield
         finally:
-            for task in tuple(self.tasks):
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await self.leave()
+
+    async def leave(self) -> None:
+        for task in tuple(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def later(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -208,11 +272,8 @@ class Room:
 
     async def faults(self) -> dict[str, int]:
         """Of all that was said and seen; pages get a moment to see the last of it."""
-        await db.connect(self.server.database)
-        columns = Message.chat, Message.seq, Message.key, Message.kind
-        rows = await Message.select(*columns).order_by(Message.chat, Message.seq)
-        notes = await PrivateMessage.select(PrivateMessage.key).order_by(PrivateMessage.id)
-        await db.disconnect()
+        async with self.server.reading():
+            rows, notes = await self.written()
         said = {row["key"]: row["seq"] for row in rows if row["kind"] == "text"}
         counted = Counter([*(row["key"] for row in rows), *(row["key"] for row in notes)])
         there = [*said, *(row["key"] for row in notes)]
@@ -231,6 +292,14 @@ class Room:
             "leaked": sum(page.secrets_seen for page in self.windows),
             "stuck": len(self.stuck(expected)),
         }
+
+    async def written(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """In these conversations, in its order."""
+        chats = [talk.chat for talk in self.talks]
+        columns = Message.chat, Message.seq, Message.key, Message.kind
+        rows = Message.select(*columns).where(Message.chat.is_in(chats)).order_by(Message.chat, Message.seq)
+        notes = PrivateMessage.select(PrivateMessage.key).where(PrivateMessage.chat.is_in(chats))
+        return await rows, await notes.order_by(PrivateMessage.id)
 
     def keys(self, which: str) -> set[str]:
         return {key for writer in self.writers for key in getattr(writer, which)}

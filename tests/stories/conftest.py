@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from piccolo.table import Table
@@ -38,6 +36,7 @@ from playwright.sync_api import (
 from db.tables import OpeningHours, Profile, Queue
 from tests.conftest import Databases
 from tests.people import PASSWORD, AgentClient
+from tests.processes import free_port, wait_until_up
 from tests.stories.databases import Database, Postgresql, Rows, Sqlite, Statement, in_a_thread
 
 T = TypeVar("T")
@@ -46,7 +45,6 @@ ROOT = Path(__file__).parents[2]
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
 SUNDAY_EVENING = "2026-03-15T20:00:00+01:00"
 STORY_S = 300
-START_S = 60
 STOP_S = 20
 PATIENCE_MS = 20_000  # somebody else may be using the machine
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -160,19 +158,7 @@ class Server:
                 stderr=output,
                 start_new_session=True,
             )
-        self.wait_until_up()
-
-    def wait_until_up(self) -> None:
-        give_up = time.monotonic() + START_S
-        while time.monotonic() < give_up:
-            assert self.process is not None
-            assert self.process.poll() is None, f"it ended:\n{self.log}"
-            try:
-                if httpx.get(f"{self.url}/health", trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise AssertionError(f"not up after {START_S} s:\n{self.log}")
+        wait_until_up(self.port, self.process, self.output)
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -243,11 +229,6 @@ def empty_server(tmp_path: Path, time_of_day: str) -> Iterator[Server]:
         running.stop()
     finally:
         running.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
