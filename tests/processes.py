@@ -34,8 +34,7 @@ class Served:
     may_fail: bool = False  # and say so
 
     async def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in (await asyncio.to_thread(children.read_text)).split()]
+        return await asyncio.to_thread(children_of, self.process.pid)
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -81,6 +80,11 @@ async def up(url: str, process: Process, output: Path) -> None:
                 if (await client.get(f"{url}/health")).status_code == 200:
                     return
             await asyncio.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    """In the order in which they were born."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def free_port() -> int:

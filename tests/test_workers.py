@@ -19,7 +19,7 @@ from features import live, messages
 from tests import scenes
 from tests.conftest import Clock, Databases, Desk
 from tests.people import AgentClient, Visitor, new_key
-from tests.processes import ROOT, Served, served
+from tests.processes import ROOT, Served, children_of, served
 from tests.streams import Stream
 from tests.test_offers import OPTIONS, buttons, offer
 from tests.test_people import agent
@@ -336,6 +336,33 @@ async def tabs(visitor: Visitor, count: int) -> AsyncIterator[list[Tab]]:
     yield made
     for task in tasks:
         task.cancel()
+
+
+async def test_a_worker_that_dies_before_it_serves_is_replaced_and_a_stop_is_heard_at_any_moment(
+    example_database: str, clock: Clock, tmp_path: Path
+) -> None:
+    """The other one serves already: it goes on. And who stops a desk that is just beginning anew stops it."""
+    await db.connect(example_database)
+    async with AsyncExitStack() as stack:
+        before = set(children_of(os.getpid()))
+        starting = asyncio.create_task(
+            stack.enter_async_context(served(example_database, tmp_path, "--workers", "2"))
+        )
+        await scenes.eventually(lambda: set(children_of(os.getpid())) - before)
+        (supervisor,) = set(children_of(os.getpid())) - before
+        await scenes.eventually(lambda: len(children_of(supervisor)) == 2, PATIENCE_S)
+        first, second = children_of(supervisor)
+        os.kill(second, signal.SIGSTOP)
+        together = await starting
+        os.kill(second, signal.SIGKILL)
+        await scenes.eventually_true(lambda: together.desk.nobody().get("/health/live"))
+        await scenes.eventually(lambda: len(set(children_of(supervisor)) - {second}) == 2)
+        assert first in children_of(supervisor)
+
+        together.process.send_signal(signal.SIGHUP)
+        await scenes.eventually(lambda: len(children_of(supervisor)) == 3)
+        assert await together.stop() == 0, "while it looked at what is on the disk"
+    await db.disconnect()
 
 
 @pytest.mark.long
