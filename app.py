@@ -98,7 +98,7 @@ class Asked(Request[Any, Any, Any]):
 async def running(app: Litestar) -> AsyncIterator[None]:
     """From the first request to the last: the database, what features prepare, and what they do all the
     time."""
-    await db.connect(settings.database_url)
+    await db.connect(settings.database_url, beside=app.state.get("beside", False))
     stop = asyncio.Event()
     tasks: list[asyncio.Task[Any]] = []
     try:
@@ -243,7 +243,7 @@ def serve(app: Litestar, place: Place | None = None) -> int:
 
 def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
     def work(place: Place) -> int:
-        app.state.orderly = place.orderly
+        app.state.orderly, app.state.beside = place.orderly, place.beside
         return serve(app, place)
 
     return Supervisor(settings.workers, sockets, work).run()

@@ -27,6 +27,7 @@ from db import clock
 
 BACKLOG = 2048  # who may wait to be let in
 AGAIN_S, AGAIN_MOST_S = 0.5, 30.0
+NOBODY_S = 2.0  # … and while nobody serves
 STEADY_S = 10  # who has lived so long has not died of its start
 HANDED_OVER = "BALIE_HANDED_OVER"  # by the program before this one: what it had opened and begun
 ENDINGS = {signal.SIGTERM, signal.SIGINT}
@@ -46,6 +47,7 @@ class Place:
     sockets: list[socket.socket]
     parent: int
     orderly: bool  # nobody has died in it
+    beside: bool  # others serve at this moment
     ready: Callable[[], object]  # to be called when it serves
 
 
@@ -111,7 +113,7 @@ class Supervisor:
                 late[pipe].serves = bool(os.read(pipe, 1))
             else:
                 os.read(pipe, 1024)
-        self.has_served = self.has_served or any(each.serves for each in self.workers)
+        self.has_served = self.has_served or self.somebody_serves
         if len(self.workers) == self.count and all(each.serves for each in self.workers):
             self.dismiss_elders()
 
@@ -123,8 +125,8 @@ class Supervisor:
 
     def begin(self) -> Worker:
         reading, writing = os.pipe()
-        place = Place(self.sockets, os.getpid(), not self.somebody_died, lambda: say(writing))
-        self.somebody_died = False
+        orderly, self.somebody_died = not self.somebody_died, False
+        place = Place(self.sockets, os.getpid(), orderly, self.somebody_serves, lambda: say(writing))
         with held_back():
             pid = os.fork()
             if pid == 0:
@@ -149,6 +151,10 @@ class Supervisor:
         finally:
             os._exit(status)
 
+    @property
+    def somebody_serves(self) -> bool:
+        return bool(self.elders) or any(each.serves for each in self.workers)
+
     def bury(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
@@ -165,12 +171,13 @@ class Supervisor:
             log.error("a worker has died", pid=worker.pid, status=status, lived_s=round(lived_s))
         self.deaths = 1 if worker.serves and lived_s > STEADY_S else self.deaths + 1
         delay_s = AGAIN_S * 2 ** min(self.deaths - 2, 9) if self.deaths > 1 else 0
-        self.not_before_s = time.monotonic() + min(delay_s, AGAIN_MOST_S)
+        most_s = AGAIN_MOST_S if self.somebody_serves else NOBODY_S
+        self.not_before_s = time.monotonic() + min(delay_s, most_s)
 
     # -- the end, or a new beginning -------------------------------------------------------------------------
 
     def end(self, status: int) -> int:
-        """Nobody is let in any more: who comes now had better be refused than wait for somebody who leaves."""
+        """Nobody is let in any more: who comes now is refused, and does not wait for somebody who leaves."""
         self.dismiss_elders()
         for worker in self.workers:
             send(worker.pid, signal.SIGTERM)

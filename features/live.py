@@ -4,7 +4,7 @@ A verb publishes what happened, after its commit; features say with `@live.on(â€
 this module only carries it, to the pages of this process at once and to those of others over the wire of
 `db`. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
 
-Nothing stays untold: who falls behind, and everybody after a cut of the wire, is told to read all anew; and
+Nothing stays untold: what could not be drawn is drawn later; who falls behind, and everybody after a cut of the wire, is told to read all anew; and
 what is numbered (the threads of a chat) is compared with the pages every few seconds, should a process have
 died between a commit and its telling.
 """
@@ -34,6 +34,7 @@ RECONNECT_MS = 500
 COME_BACK_MS = 4  # when all are sent away at once, each may come back so much later than the one before
 COME_BACK_MOST_MS = 3_000
 RECHECK_S = 5
+AGAIN_S, AGAIN_MOST_S = 2.0, 60.0
 RESTART = "restart"
 
 
@@ -107,9 +108,10 @@ class Subscription:
     """What one reader hears. Bounded: who falls behind is told to read everything anew, never left in
     silence."""
 
-    __slots__ = ("backlog", "topics", "waiting")
+    __slots__ = ("again_s", "backlog", "topics", "waiting")
 
     def __init__(self) -> None:
+        self.again_s = AGAIN_S
         self.topics: set[str] = set()
         self.backlog: dict[
             Event, None
@@ -122,6 +124,11 @@ class Subscription:
             self.backlog = {Connected(): None, **self.farewells()}
         self.backlog[event] = None
         self.waiting.set()
+
+    def put_later(self, event: Event) -> None:
+        """What could not be drawn now: it may have been the database, which comes back."""
+        asyncio.get_running_loop().call_later(self.again_s, self.put, event)
+        self.again_s = min(self.again_s * 2, AGAIN_MOST_S)
 
     async def batch(self) -> list[Event]:
         await self.waiting.wait()
@@ -285,8 +292,11 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 next_beat = loop.time() + BEAT_S
                 events.append(Ticked())
             for event in events:
-                async for message in redrawn(page, viewer, event):
-                    yield message
+                try:
+                    async for message in redrawn(page, viewer, event):
+                        yield message
+                except Untold:
+                    event = Stopped(RESTART)
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
@@ -298,16 +308,24 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
             afterwards(viewer.closed())
 
 
+class Untold(Exception):
+    """The page is taken to have what it was not given: it comes back, and reads on from what it has."""
+
+
 async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
     seen = viewer.cursor
     fragments = []
     for redraw in redraws[page, type(event)]:
+        before = viewer.cursor
         try:
             with speaking(viewer.language):
                 fragments.append(await redraw(viewer, event))
-        except Exception:  # one broken feature must not silence the others on this page
+        except Exception as problem:  # one broken feature must not silence the others on this page
             counters.failed_redraws.inc()
             log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
+            viewer.subscription.put_later(event)
+            if viewer.cursor != before:
+                raise Untold from problem
     if data := "".join(fragment for fragment in fragments if fragment):
         yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
 

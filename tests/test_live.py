@@ -185,6 +185,45 @@ async def test_a_redraw_that_fails_is_logged_and_the_rest_of_the_page_lives(draw
     assert "broken" in logs[0]["redraw"]
 
 
+async def test_what_could_not_be_drawn_is_drawn_a_little_later(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may have been away for a moment."""
+    monkeypatch.setattr(live, "AGAIN_S", 0.01)
+    failures = [ConnectionError("away"), ConnectionError("still away")]
+
+    @draw(Rang)
+    async def at_the_third_try(viewer: Reader, event: Rang) -> Markup:
+        if failures:
+            raise failures.pop()
+        return await name_it(viewer, event)
+
+    async with reading(Reader()) as page:
+        live.publish("bel", Rang(1))
+        assert await page.next() == {"data": "<p>Rang 1</p>"}
+        assert await page.silent()
+
+
+async def test_a_page_that_was_not_given_what_it_is_taken_to_have_comes_back_for_it(draw: Draw) -> None:
+    """From the last that it was given: nothing with a later position reaches it."""
+
+    @draw(Rang)
+    async def fails_at_the_end(viewer: Reader, event: Rang) -> Markup:
+        viewer.cursor = f"{event.number}"
+        if event.number == 2:
+            raise ConnectionError("away")
+        return await name_it(viewer, event)
+
+    async with reading(Reader()) as page:
+        for number in (1, 2, 3):
+            live.publish("bel", Rang(number))
+        assert await page.next() == {"data": "<p>Rang 1</p>", "id": "1"}
+        said = await page.next()
+        assert (said["event"], said["data"]) == ("stopped", "restart")
+        with pytest.raises(StopAsyncIteration):
+            await page.next()
+
+
 async def test_the_beat_goes_on_and_brings_what_was_held_back(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -354,10 +354,16 @@ async def test_a_worker_that_dies_before_it_serves_is_replaced_and_a_stop_is_hea
         first, second = children_of(supervisor)
         os.kill(second, signal.SIGSTOP)
         together = await starting
+        os.kill(first, signal.SIGSTOP)  # or it would say at once that it is there
+        await db.sql(f"SELECT pg_terminate_backend(pid) {WIRES}")
         os.kill(second, signal.SIGKILL)
-        await scenes.eventually_true(lambda: together.desk.nobody().get("/health/live"))
-        await scenes.eventually(lambda: len(set(children_of(supervisor)) - {second}) == 2)
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await together.desk.nobody().get("/health", timeout=PATIENCE_S)).is_success, (
+                "by the third"
+            )
+        os.kill(first, signal.SIGCONT)
         assert first in children_of(supervisor)
+        assert await Step.count().where(Step.what == "restarted") == 1, "the first was there all the time"
 
         together.process.send_signal(signal.SIGHUP)
         await scenes.eventually(lambda: len(children_of(supervisor)) == 3)
