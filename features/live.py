@@ -4,9 +4,9 @@ A verb publishes what happened, after its commit; features say with `@live.on(â€
 this module only carries it, to the pages of this process at once and to those of others over the wire of
 `db`. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
 
-Nothing stays untold: what could not be drawn is drawn later; who falls behind, and everybody after a cut of the wire, is told to read all anew; and
-what is numbered (the threads of a chat) is compared with the pages every few seconds, should a process have
-died between a commit and its telling.
+Nothing stays untold: what could not be drawn is drawn later; who falls behind, and everybody after a cut of
+the wire, is told to read all anew; and what is numbered (the threads of a chat) is compared with the pages
+every few seconds, should a process have died between a commit and its telling.
 """
 
 import asyncio

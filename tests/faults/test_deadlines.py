@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from tests.processes import served
 from tests.room import made
 from tests.test_routing_properties import state_after
 
-AT_ONCE = 20
+pytestmark = pytest.mark.parametrize("engine", ["postgresql", pytest.param("sqlite", marks=pytest.mark.long)])
+
+AT_ONCE, FEW = 20, 6
 AROUND_S = 0.05
 ANSWER_S = 1
 OUTCOMES = ("rejected", "no_answer", "gone", "withdrawn", "visitor_left")
@@ -47,13 +50,13 @@ async def hall(
             other = await stack.enter_async_context(served(example_database, tmp_path))
             ports.append(int(other.desk.url.rpartition(":")[2]))
         hall = Hall(ports, clock)
-        await hall.furnish()
+        await hall.furnish(agents=30)
         yield hall
 
 
 @dataclass
 class Hall:
-    """One queue that has little patience, twice as many agents as visitors, each for one chat."""
+    """One queue that has little patience, more agents than visitors, each for one chat."""
 
     ports: list[int]
     clock: Clock
@@ -67,7 +70,7 @@ class Hall:
     pages: list[asyncio.StreamWriter] = field(default_factory=list)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    async def furnish(self) -> None:
+    async def furnish(self, agents: int) -> None:
         self.key = f"hall-{secrets.token_hex(4)}"
         role = await made(tables.Role(name="hall", permissions='["chat"]'))
         self.queue = await made(tables.Queue(name="hall", always_open=True, answer_s=ANSWER_S))
@@ -75,7 +78,7 @@ class Hall:
         await made(tables.Subject(widget=self.widget, queue=self.queue))
         profile = await made(tables.Profile(name="hall", places=1))
         await made(tables.ProfileQueue(profile=profile, queue=self.queue, priority=1))
-        for number in range(2 * AT_ONCE):
+        for number in range(agents):
             name = f"{self.key}-{number}"
             agent = await made(tables.Agent(username=name, name=f"Agent {number}", role=role))
             self.agents[agent] = Talk(0, "", self.key, *await signed_in(agent))
@@ -83,10 +86,15 @@ class Hall:
         await self.everybody_is_ready()
 
     async def everybody_is_ready(self) -> None:
-        for agent in self.agents:
-            await presence.closed(f"page-{agent}")
-            await presence.opened(f"page-{agent}", agent_id=agent)
-            await routing.make_ready(agent)
+        """Each with a page that is open for longer than a test takes."""
+        table, until = tables.Presence, self.clock.now() + timedelta(days=1)
+        for row in await tables.Readiness.select().where(tables.Readiness.agent.is_in(list(self.agents))):
+            agent = row["agent"]
+            if row["gone_at"] or not row["ready"]:
+                await presence.closed(f"page-{agent}")
+                await presence.opened(f"page-{agent}", agent_id=agent)
+                await routing.make_ready(agent)
+        await table.update({table.alive_until_at: until}).where(table.agent.is_in(list(self.agents)))
 
     async def comes(self) -> int:
         """Somebody who waits. The chat."""
@@ -251,13 +259,13 @@ async def test_an_agent_who_vanishes_while_it_is_asked_keeps_nobody_waiting(hall
     table, readiness = tables.Reservation, tables.Readiness
     await tables.Queue.update({tables.Queue.answer_s: 30}).where(tables.Queue.id == hall.queue)
     for _batch in range(200 // AT_ONCE if long else 1):
-        chats = [await hall.comes() for _visitor in range(AT_ONCE)]
+        chats = [await hall.comes() for _visitor in range(AT_ONCE if long else FEW)]
         hows = dict(zip(chats, itertools.cycle(("is gone", "accepts", "is back")), strict=False))
         first = {chat: (await hall.request_for(chat))["id"] for chat in chats}
         await asyncio.gather(*(vanishes(hall, chat, how) for chat, how in hows.items()))
         away = sum(how != "is back" for how in hows.values())
         gone = readiness.gone_at.is_not_null()
-        await scenes.eventually_true(lambda gone=gone, away=away: is_count(readiness, gone, away))
+        await scenes.eventually_true(partial(is_count, readiness, gone, away))
         long_ago = hall.clock.now() - timedelta(seconds=HERE_S)
         await readiness.update({readiness.gone_at: long_ago}).where(gone)
         await routing.settle()
