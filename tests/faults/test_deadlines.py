@@ -6,6 +6,7 @@ What agents and visitors do goes through the front door, with `--long` through t
 
 import asyncio
 import itertools
+import json
 import random
 import secrets
 from collections import Counter, defaultdict
@@ -168,22 +169,25 @@ class Hall:
         assert not list(desk.open_requests())
         assert max(load_of.values(), default=0) <= 1, "more chats than places"
         assert {agent: desk.taken()[agent] for agent in desk.agents} == {a: load_of[a] for a in desk.agents}
-        steps = defaultdict(list)
+        steps, pauses = defaultdict(list), Counter[str]()
         for step in await tables.Step.select().order_by(tables.Step.id):
             steps[step["chat"]].append(step["what"])
+            pauses[json.loads(step["data"]).get("reason", "")] += step["what"] == "paused"
         for chat in await tables.Chat.select().where(tables.Chat.id.is_in(list(self.visitors))):
             state = "ended" if chat["id"] in self.left else chat["state"]
             assert (chat["state"], owners[chat["id"]]) in (("active", 1), ("ended", 0)), chat
             assert chat["state"] == state == state_after(iter(steps[chat["id"]])), steps[chat["id"]]
-        await self.check_requests(Counter(what for whats in steps.values() for what in whats))
+        await self.check_requests(Counter(what for whats in steps.values() for what in whats), pauses)
 
-    async def check_requests(self, counted: Counter[str]) -> None:
+    async def check_requests(self, counted: Counter[str], pauses: Counter[str]) -> None:
         """Who was told that a chat is theirs has it, and nobody else; silence lasts to the deadline."""
         rows = await tables.Reservation.select().order_by(tables.Reservation.id)
         assert {row["id"] for row in rows if row["outcome"] == "accepted"} == self.taken
         outcomes = Counter(row["outcome"] for row in rows)
         for outcome in OUTCOMES:
             assert counted[outcome] == outcomes[outcome], outcome
+        assert pauses["not_answered"] == outcomes["no_answer"], "silence, and nothing else, pauses"
+        assert pauses["lunch"] >= outcomes["withdrawn"], "by whom it was withdrawn"
         assert (counted["asked"], counted["joined"]) == (len(rows), outcomes["accepted"])
         for row in rows:
             assert row["closed_at"] >= row["opened_at"]
