@@ -68,7 +68,7 @@ class Hall:
     visitors: dict[int, Talk] = field(default_factory=dict)  # by chat
     taken: set[int] = field(default_factory=set)  # requests whose acceptance was answered with yes
     left: set[int] = field(default_factory=set)  # chats whose visitors were told that it has ended
-    pages: list[asyncio.StreamWriter] = field(default_factory=list)
+    pages: dict[int, asyncio.StreamWriter] = field(default_factory=dict)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     async def furnish(self, agents: int) -> None:
@@ -207,16 +207,15 @@ class Hall:
 Does = Callable[[int, int, int], Awaitable[None]]
 
 
-async def at_the_deadline(hall: Hall, chat: int) -> None:
+async def at_the_deadline(hall: Hall, row: dict[str, Any]) -> None:
     """Two things happen to one request, each within a twentieth of a second of its end."""
-    row = await hall.request_for(chat)
     deeds: list[Does] = [hall.accepts, hall.rejects, hall.pauses, hall.leaves, hall.keeps_silent]
     first, second = random.choices(deeds, weights=[4, 1, 1, 1, 3], k=2)
 
     async def soon(does: Does) -> None:
         until = row["expires_at"] + timedelta(seconds=random.uniform(-AROUND_S, AROUND_S))
         await asyncio.sleep((until - hall.clock.now()).total_seconds())
-        await does(row["id"], row["agent"], chat)
+        await does(row["id"], row["agent"], row["chat"])
 
     await asyncio.gather(soon(first), soon(second))
 
@@ -224,8 +223,11 @@ async def at_the_deadline(hall: Hall, chat: int) -> None:
 @pytest.mark.timeout(900)
 async def test_at_the_deadline_whoever_comes_first_is_right(hall: Hall, long: bool) -> None:
     for _batch in range(1000 // AT_ONCE if long else 1):
-        chats = [await hall.comes() for _visitor in range(AT_ONCE)]
-        await asyncio.gather(*(at_the_deadline(hall, chat) for chat in chats))
+        deeds = []
+        for _visitor in range(AT_ONCE):
+            request = await hall.request_for(await hall.comes())
+            deeds.append(asyncio.create_task(at_the_deadline(hall, request)))
+        await asyncio.gather(*deeds)
         await hall.everybody_is_served()
         await hall.check()
         await hall.everybody_goes()
@@ -247,7 +249,7 @@ async def vanishes(hall: Hall, chat: int, how: str) -> None:
     if how == "accepts":
         await hall.accepts(id, agent, chat)
     if how == "is back":
-        hall.pages.append(await opened(hall, agent))
+        hall.pages[agent] = await opened(hall, agent)
 
 
 async def opened(hall: Hall, agent: int) -> asyncio.StreamWriter:
@@ -281,7 +283,8 @@ async def test_an_agent_who_vanishes_while_it_is_asked_keeps_nobody_waiting(hall
         await hall.everybody_is_served()
         await hall.check()
         await hall.everybody_goes()
-        for page in hall.pages:
+        for agent, page in hall.pages.items():
+            await presence.opened(f"page-{agent}", agent_id=agent)
             page.transport.abort()
         hall.pages.clear()
 
