@@ -146,12 +146,19 @@ class Hall:
         return [row for row in await self.open_requests() if row["chat"] in chats]
 
     async def everybody_is_served(self) -> None:
-        """Whoever is asked now accepts, until nobody waits."""
-        await self.everybody_is_ready()
+        """Whoever is asked accepts, until nobody waits; for one whom all who are free have refused, others
+        come to an end first."""
+        waiting = tables.Chat.exists().where(tables.Chat.state == "waiting")
         async with asyncio.timeout(20):
-            while requests := await self.open_requests():
-                await asyncio.gather(*(self.accepts(r["id"], r["agent"], r["chat"]) for r in requests))
-        assert not await tables.Chat.exists().where(tables.Chat.state == "waiting"), "left waiting"
+            await self.everybody_is_ready()
+            await self.everybody_accepts()
+            while await waiting:
+                await self.everybody_goes()
+                await self.everybody_accepts()
+
+    async def everybody_accepts(self) -> None:
+        while requests := await self.open_requests():
+            await asyncio.gather(*(self.accepts(r["id"], r["agent"], r["chat"]) for r in requests))
 
     async def everybody_goes(self) -> None:
         for row in await tables.Chat.select(tables.Chat.id, tables.Chat.visitor).where(
