@@ -157,10 +157,15 @@ class Server(uvicorn.Server):
             self.place.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Whoever has just been let in by a worker may still ask: the others serve all who come now."""
+        """Whoever has just been let in by a worker may still ask: the others serve all who come now. Who asks
+        one thing after the other, as a web server in front does, is told to go on with them."""
         if self.place:
             for listener in self.servers:
                 listener.close()
+            self.server_state.default_headers = [
+                *self.server_state.default_headers,
+                (b"connection", b"close"),
+            ]
             await asyncio.sleep(LAST_WORDS_S)
         await super().shutdown(sockets)
 

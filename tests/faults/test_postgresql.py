@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -10,13 +11,15 @@ import asyncpg
 import pytest
 
 from db.tables import Message
+from features import live
 from tests import scenes
+from tests.bench.load import Talk
 from tests.conftest import Databases, Desk
 from tests.faults.conftest import Server
 from tests.faults.people import NONE, Room
-from tests.people import new_key
+from tests.people import Visitor, new_key
 from tests.processes import children_of
-from tests.test_workers import heard
+from tests.test_workers import heard, tabs
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
@@ -143,3 +146,29 @@ async def test_nobody_reads_past_a_message_whose_commit_is_late(
         await talk.console.wait_for(lambda: heard(talk)[1][1:] == ["onder ons", *order])
         numbers = [row["seq"] for row in await Message.select(Message.seq).order_by(Message.seq)]
         assert numbers == [*range(1, len(numbers) + 1)]
+
+
+# ---- a restart -------------------------------------------------------------------------------------------
+
+PAGES, BACK_S, BUCKET_S = 1_000, 10, 0.1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_a_thousand_pages_come_back_after_a_restart_and_not_all_at_once(
+    server: Server, talks: list[Talk]
+) -> None:
+    server.start()
+    visitors = [Visitor(f"http://127.0.0.1:{server.port}", talk.widget, talk.token) for talk in talks]
+    async with tabs(visitors, PAGES) as pages:
+        os.kill(server.pid, signal.SIGHUP)
+        await scenes.eventually(lambda: all(page.is_back for page in pages), 120)
+    told = [page.told_ms[0] for page in pages]
+    came = Counter(int(page.came_s / BUCKET_S) for page in pages)
+    took = max(page.away_s for page in pages)
+    print(f"{PAGES} pages were back after {took:.1f} s, at most {max(came.values())} in {BUCKET_S} s")
+    assert live.RECONNECT_MS <= min(told) <= max(told) <= live.RECONNECT_MS + live.COME_BACK_MOST_MS
+    assert max(came.values()) < PAGES / 5
+    assert took < BACK_S
+    for visitor in visitors:
+        await visitor.close()
