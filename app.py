@@ -150,8 +150,10 @@ class Server(uvicorn.Server):
     open. A worker says when it serves, and goes when its supervisor has gone."""
 
     place: Place | None = None
+    loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started and self.place:
             self.place.ready()
@@ -175,8 +177,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        for stop in features.each("stops"):
-            stop()
+        """A signal comes between any two steps of whatever runs: what it asks for is done after that."""
+        if self.loop:
+            for stop in features.each("stops"):
+                self.loop.call_soon_threadsafe(stop)
         super().handle_exit(sig, frame)
 
 

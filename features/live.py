@@ -188,6 +188,8 @@ def deliver(topic: str, event: Event) -> None:
 
 async def listen() -> None:
     """Before anybody reads anything here."""
+    global stopping
+    stopping = False
     known = msgspec.json.Decoder(tuple[str, Union[tuple(events_of(Event))]])  # type: ignore[misc] # noqa: UP007
 
     def hear(words: str) -> None:
@@ -281,6 +283,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         await viewer.opened()
         yield {"event": "beat", "data": viewer.presence, "retry": RECONNECT_MS}
         subscription.put(Connected())
+        if stopping:
+            subscription.put(Stopped(RESTART))
         next_beat = loop.time() + BEAT_S
         while True:
             events: list[Event] = []
@@ -339,11 +343,13 @@ def farewell(event: Stopped) -> dict[str, Any]:
 
 
 come_back_within_ms = 0
+stopping = False
 
 
 def stop(why: str = RESTART) -> None:
     """End all streams of this process; each page comes back by itself, and its owner has not left."""
-    global come_back_within_ms
+    global come_back_within_ms, stopping
+    stopping = True  # for who comes now
     come_back_within_ms = min(len(streams) * COME_BACK_MS, COME_BACK_MOST_MS)
     for subscription in tuple(streams):
         subscription.put(Stopped(why))

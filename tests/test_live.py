@@ -11,6 +11,7 @@ import structlog
 from markupsafe import Markup
 
 import features
+from db.tables import Chat
 from features import live
 from features.messages import MessagePosted
 from layouts import _
@@ -289,6 +290,16 @@ async def test_a_stop_of_the_server_ends_every_page(desk: Desk) -> None:
         for stream in (talk.window, talk.console):
             await stream.wait_for_end()
             assert (stream.events[-1].name, stream.events[-1].data) == ("stopped", "restart")
+
+
+async def test_who_comes_while_the_server_stops_is_sent_on(desk: Desk) -> None:
+    async with scenes.live(desk) as talk:
+        live.stop()
+        await talk.window.wait_for_end()
+        async with talk.jef.stream() as late:
+            await late.wait_for_end()
+            assert (late.events[-1].name, late.events[-1].data) == ("stopped", "restart")
+        assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null()), "nor has its visitor left"
 
 
 async def test_a_flood_leaves_the_pages_of_a_chat_as_they_should_be(desk: Desk) -> None:
