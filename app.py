@@ -99,7 +99,7 @@ class Asked(Request[Any, Any, Any]):
 async def running(app: Litestar) -> AsyncIterator[None]:
     """From the first request to the last: the database, what features prepare, and what they do all the
     time."""
-    await db.connect(settings.database_url)
+    await db.connect(settings.database_url, beside=app.state.get("beside", False))
     stop = asyncio.Event()
     tasks: list[asyncio.Task[Any]] = []
     try:
@@ -151,8 +151,10 @@ class Server(uvicorn.Server):
     open. A worker says when it serves, and goes when its supervisor has gone."""
 
     place: Place | None = None
+    loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
             cut_who_does_not_read(self)
@@ -160,10 +162,15 @@ class Server(uvicorn.Server):
             self.place.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Whoever has just been let in by a worker may still ask: the others serve all who come now."""
+        """Whoever has just been let in by a worker may still ask: the others serve all who come now. Who asks
+        one thing after the other, as a web server in front does, is told to go on with them."""
         if self.place:
             for listener in self.servers:
                 listener.close()
+            self.server_state.default_headers = [
+                *self.server_state.default_headers,
+                (b"connection", b"close"),
+            ]
             await asyncio.sleep(LAST_WORDS_S)
         await super().shutdown(sockets)
 
@@ -173,8 +180,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        for stop in features.each("stops"):
-            stop()
+        """A signal comes between any two steps of whatever runs: what it asks for is done after that."""
+        if self.loop:
+            for stop in features.each("stops"):
+                self.loop.call_soon_threadsafe(stop)
         super().handle_exit(sig, frame)
 
 
@@ -256,7 +265,7 @@ def serve(app: Litestar, place: Place | None = None) -> int:
 
 def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
     def work(place: Place) -> int:
-        app.state.orderly = place.orderly
+        app.state.orderly, app.state.beside = place.orderly, place.beside
         return serve(app, place)
 
     return Supervisor(settings.workers, sockets, work).run()

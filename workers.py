@@ -27,9 +27,11 @@ from db import clock
 
 BACKLOG = 2048  # who may wait to be let in
 AGAIN_S, AGAIN_MOST_S = 0.5, 30.0
+NOBODY_S = 2.0  # … and while nobody serves
 STEADY_S = 10  # who has lived so long has not died of its start
 HANDED_OVER = "BALIE_HANDED_OVER"  # by the program before this one: what it had opened and begun
-ORDERLY = (0, -signal.SIGTERM, -signal.SIGINT)
+ENDINGS = {signal.SIGTERM, signal.SIGINT}
+ORDERLY = (0, *(-each for each in ENDINGS))
 
 log = structlog.get_logger("balie")
 
@@ -45,6 +47,7 @@ class Place:
     sockets: list[socket.socket]
     parent: int
     orderly: bool  # nobody has died in it
+    beside: bool  # others serve at this moment
     ready: Callable[[], object]  # to be called when it serves
 
 
@@ -67,17 +70,16 @@ class Supervisor:
         self.elders: list[int] = handed_over().get("workers", [])  # of before SIGHUP; serve until ours do
         self.workers: list[Worker] = []
         self.heard: list[int] = []  # signals
-        self.has_served = bool(self.elders)
+        self.has_served = bool(self.elders)  # somebody; before that, what is wrong is wrong with the start
         self.somebody_died = False
         self.deaths = 0  # in a row, soon after the start
         self.not_before_s = 0.0
 
     def run(self) -> int:
         with self.listening() as woken:
-            while not {signal.SIGTERM, signal.SIGINT} & set(self.heard):
-                if signal.SIGHUP in self.heard:
+            while not ENDINGS & set(heard := self.take_heard()):
+                if signal.SIGHUP in heard:
                     self.begin_anew()
-                self.heard.clear()
                 self.fill_places()
                 self.wait(woken)
                 self.bury()
@@ -85,13 +87,18 @@ class Supervisor:
                     return self.end(1)
         return self.end(0)
 
+    def take_heard(self) -> list[int]:
+        """What comes from now on is heard the next time."""
+        heard, self.heard = self.heard, []
+        return heard
+
     @contextlib.contextmanager
     def listening(self) -> Iterator[int]:
         """Signals are noted, and wake whoever reads here."""
         woken, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for each in (*ENDINGS, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(each, lambda number, _frame: self.heard.append(number))
         yield woken
 
@@ -106,8 +113,8 @@ class Supervisor:
                 late[pipe].serves = bool(os.read(pipe, 1))
             else:
                 os.read(pipe, 1024)
+        self.has_served = self.has_served or self.somebody_serves
         if len(self.workers) == self.count and all(each.serves for each in self.workers):
-            self.has_served = True
             self.dismiss_elders()
 
     # -- one more, one less ----------------------------------------------------------------------------------
@@ -118,8 +125,8 @@ class Supervisor:
 
     def begin(self) -> Worker:
         reading, writing = os.pipe()
-        place = Place(self.sockets, os.getpid(), not self.somebody_died, lambda: os.write(writing, b"."))
-        self.somebody_died = False
+        orderly, self.somebody_died = not self.somebody_died, False
+        place = Place(self.sockets, os.getpid(), orderly, self.somebody_serves, lambda: say(writing))
         with held_back():
             pid = os.fork()
             if pid == 0:
@@ -132,7 +139,7 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            for each in (*ENDINGS, signal.SIGCHLD):
                 signal.signal(each, signal.SIG_DFL)
             signal.signal(
                 signal.SIGHUP, signal.SIG_IGN
@@ -143,6 +150,10 @@ class Supervisor:
             log.exception("a worker failed")
         finally:
             os._exit(status)
+
+    @property
+    def somebody_serves(self) -> bool:
+        return bool(self.elders) or any(each.serves for each in self.workers)
 
     def bury(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -160,14 +171,18 @@ class Supervisor:
             log.error("a worker has died", pid=worker.pid, status=status, lived_s=round(lived_s))
         self.deaths = 1 if worker.serves and lived_s > STEADY_S else self.deaths + 1
         delay_s = AGAIN_S * 2 ** min(self.deaths - 2, 9) if self.deaths > 1 else 0
-        self.not_before_s = time.monotonic() + min(delay_s, AGAIN_MOST_S)
+        most_s = AGAIN_MOST_S if self.somebody_serves else NOBODY_S
+        self.not_before_s = time.monotonic() + min(delay_s, most_s)
 
     # -- the end, or a new beginning -------------------------------------------------------------------------
 
     def end(self, status: int) -> int:
+        """Nobody is let in any more: who comes now is refused, and does not wait for somebody who leaves."""
         self.dismiss_elders()
         for worker in self.workers:
             send(worker.pid, signal.SIGTERM)
+        for each in self.sockets:
+            each.close()
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
@@ -193,8 +208,10 @@ class Supervisor:
                 "clock": clock.reading(),
             }
         )
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the new one can hear it
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 – ourselves
+        with held_back():  # until the new one can obey them
+            if not ENDINGS & set(self.heard):
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can hear it
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 – ourselves
 
 
 def handed_over() -> dict[str, Any]:
@@ -204,6 +221,7 @@ def handed_over() -> dict[str, Any]:
 
 def address(host: str, port: int) -> list[socket.socket]:
     """Of the program before this one, or opened here. From here on nobody is refused, only kept waiting."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     if given := handed_over().get("sockets"):
         return [socket.socket(fileno=number) for number in given]
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -227,9 +245,14 @@ def listening_on(family: int, address: Any) -> socket.socket:
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Signals wait: a worker that is being made would miss them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def say(pipe: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the program that wanted to know has made room for another
+        os.write(pipe, b".")
 
 
 def send(pid: int, what: int) -> None:

@@ -55,11 +55,13 @@ __all__ = [
 
 _engine: Database | None = None
 _wire: Wire | None = None
+_beside = False
 
 
-async def connect(url: str) -> None:
-    """Opens the database of this process and brings its tables up to date."""
-    global _engine
+async def connect(url: str, beside: bool = False) -> None:
+    """Opens the database of this process and brings its tables up to date. `beside`: others serve the desk at
+    this moment, as whoever begins it knows; otherwise the database is asked."""
+    global _engine, _beside
     await disconnect()
     engine: Database = Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
     await engine.open()
@@ -70,7 +72,7 @@ async def connect(url: str) -> None:
         raise
     for table in TABLES:
         table._meta.db = engine
-    _engine = engine
+    _engine, _beside = engine, beside
 
 
 async def disconnect() -> None:
@@ -131,7 +133,7 @@ async def listen(hear: Callable[[str], None], missed: Callable[[], None]) -> Non
     engine = _connected()
     if isinstance(engine, Postgres):
         line = Wire(engine.config["dsn"], hear, missed)
-        await line.open()
+        await line.open(_beside)
         _wire = line
 
 

@@ -91,18 +91,22 @@ def tell_fault(logger: Any, method: str, line: Line) -> Line:
     return line
 
 
-def told(fault: BaseException) -> Iterator[str]:
-    """The causes first, as Python does."""
+def told(fault: BaseException, around: tuple[BaseException, ...] = ()) -> Iterator[str]:
+    """The causes first, as Python does. What happened to a part of a group may have the group `around` it as
+    its cause."""
     chain, each = [fault], fault
-    while (before := cause(each)) is not None and before not in chain and len(chain) < MOST_CAUSES:
+    while (before := cause(each)) is not None and before not in (*chain, *around):
         chain.append(before)
         each = before
+        if len(chain) == MOST_CAUSES:
+            break
     for each in reversed(chain):
         yield from format_tb(each.__traceback__)
         yield f"{kind(each)}\n"
         if isinstance(each, BaseExceptionGroup):
             for part in each.exceptions[:MOST_CAUSES]:
-                yield from told(part)
+                if part not in (*chain, *around):
+                    yield from told(part, (*chain, *around))
 
 
 def cause(fault: BaseException) -> BaseException | None:

@@ -30,6 +30,11 @@ UNSAFE = (
 )
 
 
+async def leave_as_it_is(connection: Any) -> None:
+    """A connection that is given back: our locks and settings end with their transactions. To make sure,
+    asyncpg would ask the server once more after each query."""
+
+
 class Postgres(Transactional, PostgresEngine):  # type: ignore[misc]
     """Piccolo's, with a pool."""
 
@@ -44,6 +49,7 @@ class Postgres(Transactional, PostgresEngine):  # type: ignore[misc]
             max_size=POOL,
             command_timeout=COMMAND_TIMEOUT_S,
             server_settings=PROMISED | {"application_name": "balie", "jit": "off"},
+            reset=leave_as_it_is,
         )
         for name in await self._pool().fetchval(UNSAFE):
             log.warning("the server's setting %s = off can lose what was acknowledged when power fails", name)

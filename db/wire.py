@@ -63,10 +63,11 @@ class Wire:
 
     # -- from the first word to the last ---------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Others that start wait here until a process that found itself alone is ready."""
+    async def open(self, beside: bool = False) -> None:
+        """Others that start wait here until a process that found itself alone is ready. Who begins `beside`
+        others is not, even if PostgreSQL has just let go of all lines and with them of the others' locks."""
         await self.connect()
-        self.alone = await self.connection.fetchval("SELECT pg_try_advisory_lock($1)", ALIVE)
+        self.alone = not beside and await self.connection.fetchval("SELECT pg_try_advisory_lock($1)", ALIVE)
         if not self.alone:
             await self.connection.execute(f"SELECT pg_advisory_lock_shared({ALIVE})", timeout=START_S)
         self.task = asyncio.create_task(self.carry_on(), name="wire")

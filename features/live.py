@@ -4,9 +4,9 @@ A verb publishes what happened, after its commit; features say with `@live.on(â€
 this module only carries it, to the pages of this process at once and to those of others over the wire of
 `db`. Each stream renders for its own viewer, at delivery. Nothing here knows what a chat is.
 
-Nothing stays untold: who falls behind, and everybody after a cut of the wire, is told to read all anew; and
-what is numbered (the threads of a chat) is compared with the pages every few seconds, should a process have
-died between a commit and its telling.
+Nothing stays untold: what could not be drawn is drawn later; who falls behind, and everybody after a cut of
+the wire, is told to read all anew; and what is numbered (the threads of a chat) is compared with the pages
+every few seconds, should a process have died between a commit and its telling.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ RECONNECT_MS = 500
 COME_BACK_MS = 4  # when all are sent away at once, each may come back so much later than the one before
 COME_BACK_MOST_MS = 3_000
 RECHECK_S = 5
+AGAIN_S, AGAIN_MOST_S = 2.0, 60.0
 RESTART = "restart"
 
 
@@ -109,9 +110,10 @@ class Subscription:
     """What one reader hears. Bounded: who falls behind is told to read everything anew, never left in
     silence."""
 
-    __slots__ = ("backlog", "topics", "waiting")
+    __slots__ = ("again_s", "backlog", "topics", "waiting")
 
     def __init__(self) -> None:
+        self.again_s = AGAIN_S
         self.topics: set[str] = set()
         self.backlog: dict[
             Event, None
@@ -124,6 +126,11 @@ class Subscription:
             self.backlog = {Connected(): None, **self.farewells()}
         self.backlog[event] = None
         self.waiting.set()
+
+    def put_later(self, event: Event) -> None:
+        """What could not be drawn now: it may have been the database, which comes back."""
+        asyncio.get_running_loop().call_later(self.again_s, self.put, event)
+        self.again_s = min(self.again_s * 2, AGAIN_MOST_S)
 
     async def batch(self) -> list[Event]:
         await self.waiting.wait()
@@ -183,6 +190,8 @@ def deliver(topic: str, event: Event) -> None:
 
 async def listen() -> None:
     """Before anybody reads anything here."""
+    global stopping
+    stopping = False
     known = msgspec.json.Decoder(tuple[str, Union[tuple(events_of(Event))]])  # type: ignore[misc] # noqa: UP007
 
     def hear(words: str) -> None:
@@ -271,6 +280,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         said = {"event": "beat", "data": viewer.presence} if is_noted(noting) else {"comment": ""}
         yield {**said, "retry": RECONNECT_MS}
         subscription.put(Connected())
+        if stopping:
+            subscription.put(Stopped(RESTART))
         next_beat = loop.time() + BEAT_S
         while True:
             events: list[Event] = []
@@ -285,8 +296,11 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 next_beat = loop.time() + BEAT_S
                 events.append(Ticked())
             for event in events:
-                async for message in redrawn(page, viewer, event):
-                    yield message
+                try:
+                    async for message in redrawn(page, viewer, event):
+                        yield message
+                except Untold:
+                    event = Stopped(RESTART)
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
@@ -322,16 +336,24 @@ async def leave(viewer: Viewer, noting: "asyncio.Task[None] | None") -> None:
         await viewer.closed()
 
 
+class Untold(Exception):
+    """The page is taken to have what it was not given: it comes back, and reads on from what it has."""
+
+
 async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
     seen = viewer.cursor
     fragments = []
     for redraw in redraws[page, type(event)]:
+        before = viewer.cursor
         try:
             with speaking(viewer.language):
                 fragments.append(await redraw(viewer, event))
-        except Exception:  # one broken feature must not silence the others on this page
+        except Exception as problem:  # one broken feature must not silence the others on this page
             counters.failed_redraws.inc()
             log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
+            viewer.subscription.put_later(event)
+            if viewer.cursor != before:
+                raise Untold from problem
     if data := "".join(fragment for fragment in fragments if fragment):
         yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
 
@@ -345,11 +367,13 @@ def farewell(event: Stopped) -> dict[str, Any]:
 
 
 come_back_within_ms = 0
+stopping = False
 
 
 def stop(why: str = RESTART) -> None:
     """End all streams of this process; each page comes back by itself, and its owner has not left."""
-    global come_back_within_ms
+    global come_back_within_ms, stopping
+    stopping = True  # for who comes now
     come_back_within_ms = min(len(streams) * COME_BACK_MS, COME_BACK_MOST_MS)
     for subscription in tuple(streams):
         subscription.put(Stopped(why))

@@ -138,6 +138,11 @@ DUE = (
     " (SELECT id FROM chat WHERE seq <> log_seq AND started_at IS NOT NULL"
     " UNION SELECT chat FROM private_thread WHERE seq <> log_seq) ORDER BY chat.id LIMIT {}"
 )
+COUNTED = {
+    "sqlite": "UPDATE chat SET log_seq = {} WHERE log_seq = {} AND id = {} RETURNING id",
+    "postgresql": "UPDATE chat SET log_seq = {} WHERE log_seq = {}"
+    " AND id IN (SELECT id FROM chat WHERE id = {} FOR NO KEY UPDATE SKIP LOCKED) RETURNING id",
+}
 # All that is said in them. Each part names the chat and one text.
 SAID = (
     "SELECT chat, body, numbers, author FROM message WHERE chat IN ({chats}) AND body <> ''"
@@ -166,21 +171,23 @@ async def catch_up() -> None:
     while rows := await db.sql(DUE, AT_A_TIME):
         async with db.transaction():
             await db.lock("log words")
-            await take_in(await db.sql(DUE, AT_A_TIME))
-        if len(rows) < AT_A_TIME:
+            done = await take_in(await db.sql(DUE, AT_A_TIME))
+        if len(rows) < AT_A_TIME or not done:
             return
 
 
-async def take_in(due: Sequence[dict[str, Any]]) -> None:
-    """What is written meanwhile raises a number again, and is due again."""
+async def take_in(due: Sequence[dict[str, Any]]) -> int:
+    """What is written meanwhile raises a number again, and is due again. A conversation to which something
+    happens at this moment stays due: whoever waited for one row with others in hand would be waited for."""
     texts = await texts_of([row["id"] for row in due]) if due else {}
+    done = 0
     for row in due:
         await put(row["id"], " ".join(words_in(texts[row["id"]])))
-        counted = "UPDATE chat SET log_seq = {} WHERE id = {} AND log_seq = {}"
-        await db.sql(counted, row["seq"], row["id"], row["log_seq"])
+        done += len(await db.sql(COUNTED[db.dialect()], row["seq"], row["log_seq"], row["id"]))
         if row["private_seq"]:
             counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
             await db.sql(counted, row["private_seq"], row["id"])
+    return done
 
 
 async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:

@@ -36,8 +36,7 @@ class Served:
     may_fail: bool = False  # and say so
 
     async def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in (await asyncio.to_thread(children.read_text)).split()]
+        return await asyncio.to_thread(children_of, self.process.pid)
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -133,6 +132,11 @@ def is_up(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def children_of(pid: int) -> list[int]:
+    """In the order in which they were born."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ import structlog
 from markupsafe import Markup
 
 import features
+from db.tables import Chat
 from features import live
 from features.messages import MessagePosted
 from layouts import _
@@ -185,6 +186,45 @@ async def test_a_redraw_that_fails_is_logged_and_the_rest_of_the_page_lives(draw
     assert "broken" in logs[0]["redraw"]
 
 
+async def test_what_could_not_be_drawn_is_drawn_a_little_later(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may have been away for a moment."""
+    monkeypatch.setattr(live, "AGAIN_S", 0.01)
+    failures = [ConnectionError("away"), ConnectionError("still away")]
+
+    @draw(Rang)
+    async def at_the_third_try(viewer: Reader, event: Rang) -> Markup:
+        if failures:
+            raise failures.pop()
+        return await name_it(viewer, event)
+
+    async with reading(Reader()) as page:
+        live.publish("bel", Rang(1))
+        assert await page.next() == {"data": "<p>Rang 1</p>"}
+        assert await page.silent()
+
+
+async def test_a_page_that_was_not_given_what_it_is_taken_to_have_comes_back_for_it(draw: Draw) -> None:
+    """From the last that it was given: nothing with a later position reaches it."""
+
+    @draw(Rang)
+    async def fails_at_the_end(viewer: Reader, event: Rang) -> Markup:
+        viewer.cursor = f"{event.number}"
+        if event.number == 2:
+            raise ConnectionError("away")
+        return await name_it(viewer, event)
+
+    async with reading(Reader()) as page:
+        for number in (1, 2, 3):
+            live.publish("bel", Rang(number))
+        assert await page.next() == {"data": "<p>Rang 1</p>", "id": "1"}
+        said = await page.next()
+        assert (said["event"], said["data"]) == ("stopped", "restart")
+        with pytest.raises(StopAsyncIteration):
+            await page.next()
+
+
 async def test_the_beat_goes_on_and_brings_what_was_held_back(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +290,16 @@ async def test_a_stop_of_the_server_ends_every_page(desk: Desk) -> None:
         for stream in (talk.window, talk.console):
             await stream.wait_for_end()
             assert (stream.events[-1].name, stream.events[-1].data) == ("stopped", "restart")
+
+
+async def test_who_comes_while_the_server_stops_is_sent_on(desk: Desk) -> None:
+    async with scenes.live(desk) as talk:
+        live.stop()
+        await talk.window.wait_for_end()
+        async with talk.jef.stream() as late:
+            await late.wait_for_end()
+            assert (late.events[-1].name, late.events[-1].data) == ("stopped", "restart")
+        assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null()), "nor has its visitor left"
 
 
 async def test_a_flood_leaves_the_pages_of_a_chat_as_they_should_be(desk: Desk) -> None:

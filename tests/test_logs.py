@@ -134,6 +134,16 @@ def test_a_fault_is_told_without_the_words_that_came_with_it() -> None:
     assert "OSError (errno=28, strerror=No space left)" in group
 
 
+def test_what_happens_to_a_part_of_a_group_because_of_the_group_is_told_once() -> None:
+    """As when a line goes while a stream of many tasks uses it: a log that never ends ends the task."""
+    part = KeyError("part")
+    group = ExceptionGroup("all", [part])
+    part.__context__ = ExceptionGroup("again", [group])
+    told = fault(group)
+    assert told.count("KeyError\n") == 1
+    assert told.count("ExceptionGroup\n") == 2
+
+
 def test_our_own_words_are_told() -> None:
     assert "TypeError: unsupported" in fault(TypeError("unsupported operand"))
     assert "TransactionError: the transaction is over" in fault(

@@ -1,5 +1,8 @@
 """What a search finds: the same on both databases, whatever the case, the accents and the spaces."""
 
+import asyncio
+
+import asyncpg
 import pytest
 
 import db
@@ -99,6 +102,26 @@ async def test_nothing_is_due_when_all_has_been_written(many: dict[str, int]) ->
     assert [row["id"] for row in await db.sql(searching.DUE, 10)] == [many["lodz"]]
     await searching.catch_up()
     assert not await db.sql(searching.DUE, 10)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_a_conversation_to_which_something_happens_is_not_waited_for(
+    many: dict[str, int], connected: str
+) -> None:
+    """Whoever did it could be waiting for another one, whose words have just been written."""
+    first, second = sorted(many.values())[:2]
+    await db.sql(f"UPDATE chat SET log_seq = -1 WHERE id IN ({first}, {second})")
+    other = await asyncpg.connect(connected)
+    async with other.transaction():
+        await other.execute(f"UPDATE chat SET returned = true WHERE id = {second}")
+        async with asyncio.timeout(5):
+            await searching.catch_up()
+        due = await db.sql("SELECT id FROM chat WHERE log_seq = -1")
+        assert [row["id"] for row in due] == [second]
+        await other.execute(f"UPDATE chat SET returned = true WHERE id = {first}")
+    await other.close()
+    await searching.catch_up()
+    assert not await db.sql("SELECT id FROM chat WHERE log_seq = -1")
 
 
 async def test_what_is_forgotten_is_not_found(many: dict[str, int]) -> None:

@@ -2,7 +2,8 @@
 
 A story ends with axe on each open page, and fails on whatever a browser complained about: an error in the
 console, or something that the content security policy had to stop. BALIE_SCREENSHOTS names a folder for
-pictures of how it ended. BALIE_STORIES=postgresql: on PostgreSQL instead of SQLite, with two workers.
+pictures of how it ended. BALIE_STORIES=postgresql: on PostgreSQL instead of SQLite, with two workers; a few
+are told on both in any case.
 """
 
 import json
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,6 +93,11 @@ TRACES += ("visitor", "readiness", "session", "sign_in_failure", "special_day", 
 story_failed = pytest.StashKey[bool]()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("twice") and not os.environ.get("BALIE_STORIES"):
+        metafunc.parametrize("engine", ["sqlite", "postgresql"])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -120,22 +126,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 class Server:
     """`balie demo`, or `balie serve`, in a process of its own, which can be killed and started again."""
 
-    databases: Databases | None = None  # to make one on PostgreSQL
+    postgresql: Databases | None = None  # where to make one, if the stories are told there
 
     def __init__(
-        self, data: Path, now: str = WEDNESDAY_MORNING, how: str = "demo", **environment: str
+        self,
+        data: Path,
+        now: str = WEDNESDAY_MORNING,
+        how: str = "demo",
+        postgresql: Databases | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.data = data
         self.how = how
-        self.environment = environment
+        self.environment = dict(environment or {})
         self.now = datetime.fromisoformat(now)
         self.since = time.monotonic()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = data.parent / f"{data.name}.log"
         self.database: Database = Sqlite(data / "balie.sqlite3")
-        if self.databases:
-            url = in_a_thread(self.databases.make("postgresql", "empty"))
+        if where := postgresql or self.postgresql:
+            url = in_a_thread(where.make("postgresql", "empty"))
             self.database = Postgresql(url)
             self.environment |= {"BALIE_DATABASE_URL": url, "BALIE_WORKERS": "2"}
         self.process: subprocess.Popen[bytes] | None = None
@@ -215,7 +226,7 @@ class Server:
 @pytest.fixture(scope="session", autouse=True)
 def another_database(databases: Databases) -> None:
     if os.environ.get("BALIE_STORIES") == "postgresql":
-        Server.databases = databases
+        Server.postgresql = databases
 
 
 @pytest.fixture
@@ -237,10 +248,15 @@ def time_of_day() -> str:
     return WEDNESDAY_MORNING
 
 
+@pytest.fixture
+def engine() -> str:
+    return ""
+
+
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """By the moment at which each began."""
-    running: dict[str, Server] = {}
+def servers() -> Iterator[dict[tuple[str, str], Server]]:
+    """By the engine, and by the moment at which each began."""
+    running: dict[tuple[str, str], Server] = {}
     try:
         yield running
         for each in running.values():
@@ -253,14 +269,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
 
 @pytest.fixture
 def server(
-    servers: dict[str, Server], time_of_day: str, tmp_path_factory: pytest.TempPathFactory
+    servers: dict[tuple[str, str], Server],
+    time_of_day: str,
+    engine: str,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     """The example desk, with nobody there."""
-    if time_of_day not in servers:
-        servers[time_of_day] = Server(tmp_path_factory.mktemp("desk") / "data", time_of_day)
-        servers[time_of_day].start()
-        servers[time_of_day].remember()
-    running = servers[time_of_day]
+    if (engine, time_of_day) not in servers:
+        data, where = tmp_path_factory.mktemp("desk") / "data", databases if engine == "postgresql" else None
+        made = servers[engine, time_of_day] = Server(data, time_of_day, postgresql=where)
+        made.start()
+        made.remember()
+    running = servers[engine, time_of_day]
     yield running
     assert "Traceback" not in running.log, running.log
     if running.process is None or running.process.poll() is not None:

@@ -70,6 +70,7 @@ def test_killed_and_started_again_three_times(
     an.sees("Dank u")
 
 
+@pytest.mark.twice
 def test_an_unsent_message_survives_a_reload(
     browsers: Browsers, server: Server, an: AgentPage, jef: VisitorPage
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_dropped_line_comes_back(
     assert sorted(said(server)) == ["Bent u daar?", "In de tunnel", "Mag ik vandaag parkeren?"]
 
 
+@pytest.mark.twice
 def test_a_session_that_ran_out_asks_to_sign_in_on_the_spot(
     browsers: Browsers, server: Server, an: AgentPage, jef: VisitorPage
 ) -> None:

@@ -23,7 +23,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Server]:
     """The example desk, with a provider that goes by the same clock."""
-    running = Server(tmp_path_factory.mktemp("desk") / "data", **provider.environment)
+    running = Server(tmp_path_factory.mktemp("desk") / "data", environment=provider.environment)
     provider.now = lambda: running.now.timestamp() + time.monotonic() - running.since
     running.start()
     yield running

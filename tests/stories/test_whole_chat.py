@@ -28,6 +28,7 @@ def talking(browsers: Browsers, an: AgentPage, name: str = "Jef Peeters") -> Vis
     return visitor
 
 
+@pytest.mark.twice
 def test_the_whole_chat(browsers: Browsers) -> None:
     an = browsers.agent("an", "Loket")
     bram = browsers.agent("bram", "Loket")
