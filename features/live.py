@@ -20,6 +20,7 @@ import msgspec
 import structlog
 from markupsafe import Markup
 from sse_starlette import EventSourceResponse
+from sse_starlette.event import ensure_bytes
 
 import db
 from features import counters
@@ -119,7 +120,7 @@ class Subscription:
     def put(self, event: Event) -> None:
         if len(self.backlog) >= BACKLOG:
             counters.behind.inc()
-            self.backlog = {Connected(): None, **self.farewells()}
+            self.backlog = {Connected(): None, **self.own()}
         self.backlog[event] = None
         self.waiting.set()
 
@@ -127,13 +128,14 @@ class Subscription:
         await self.waiting.wait()
         self.waiting.clear()
         if Connected() in self.backlog:  # all is redrawn: what else has happened is in it
-            self.backlog = {Connected(): None, **self.farewells()}
+            self.backlog = {Connected(): None, **self.own()}
         events = list(self.backlog)
         self.backlog = {}
         return events
 
-    def farewells(self) -> dict[Event, None]:
-        return {event: None for event in self.backlog if isinstance(event, Stopped)}
+    def own(self) -> dict[Event, None]:
+        """What is about the stream itself, and not on the page."""
+        return {event: None for event in self.backlog if isinstance(event, Ticked | Stopped)}
 
     def follow(self, *topics: str) -> None:
         for topic in topics:
@@ -250,16 +252,40 @@ async def recheck(kind: str) -> None:
 # ---- streams ---------------------------------------------------------------------------------------------
 
 streams: dict[Subscription, Viewer] = {}  # all that are open in this process
+GONE = "gone"
 
 
 def response(page: str, viewer: Viewer) -> EventSourceResponse:
     """The stream of one page."""
-    return EventSourceResponse(
-        stream(page, viewer),
-        ping=BEAT_S * 4,  # the beat is the ping
-        send_timeout=SEND_TIMEOUT_S,
-        headers={"Cache-Control": "no-store"},
-    )
+    return Line(page, viewer)
+
+
+class Line(EventSourceResponse):
+    """What the library says to a page, with a quarter of its tasks: it keeps four for each stream, which
+    weigh more than all that we hold for it, and a cancel scope for each message. Its ping is our beat, its
+    end of the server our `stop`; what is left is to notice a page that goes."""
+
+    def __init__(self, page: str, viewer: Viewer) -> None:
+        super().__init__(stream(page, viewer), headers={"Cache-Control": "no-store"})
+        self.subscription = viewer.subscription
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        watch = asyncio.create_task(self.watch(receive))
+        try:
+            async with contextlib.aclosing(self.body_iterator) as messages:  # type: ignore[type-var]
+                async for message in messages:
+                    body = ensure_bytes(message, self.sep)
+                    async with asyncio.timeout(SEND_TIMEOUT_S):  # who reads nothing is cut off
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            watch.cancel()
+
+    async def watch(self, receive: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.subscription.put(Stopped(GONE))
 
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
@@ -270,46 +296,45 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
     loop = asyncio.get_running_loop()
+    next_beat = loop.call_later(BEAT_S, subscription.put, Ticked())
     try:
         await viewer.opened()
         yield {"event": "beat", "data": viewer.presence, "retry": RECONNECT_MS}
         subscription.put(Connected())
-        next_beat = loop.time() + BEAT_S
         while True:
-            events: list[Event] = []
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(next_beat):
-                    events = await subscription.batch()
-            if loop.time() >= next_beat:
-                yield {"event": "beat", "data": viewer.presence}
-                next_beat = loop.time() + BEAT_S
-                events.append(Ticked())
-            for event in events:
-                async for message in redrawn(page, viewer, event):
+            for event in await subscription.batch():
+                if isinstance(event, Ticked):
+                    next_beat = loop.call_later(BEAT_S, subscription.put, event)
+                    yield {"event": "beat", "data": viewer.presence}
+                if message := await redrawn(page, viewer, event):
                     yield message
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
                     return
     finally:
+        next_beat.cancel()
         del streams[subscription]
         subscription.close()
         if not sent_away:
             afterwards(viewer.closed())
 
 
-async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
+async def redrawn(page: str, viewer: Viewer, event: Event) -> dict[str, Any] | None:
     seen = viewer.cursor
     fragments = []
-    for redraw in redraws[page, type(event)]:
-        try:
-            with speaking(viewer.language):
+    with speaking(viewer.language):
+        for redraw in redraws[page, type(event)]:
+            try:
                 fragments.append(await redraw(viewer, event))
-        except Exception:  # one broken feature must not silence the others on this page
-            counters.failed_redraws.inc()
-            log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
-    if data := "".join(fragment for fragment in fragments if fragment):
-        yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
+            except Exception:  # one broken feature must not silence the others on this page
+                counters.failed_redraws.inc()
+                log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
+    data = "".join(fragment for fragment in fragments if fragment)
+    if not data:
+        return None
+    cursor = viewer.cursor
+    return {"data": data, "id": cursor} if cursor != seen else {"data": data}
 
 
 def farewell(event: Stopped) -> dict[str, Any]:
