@@ -205,7 +205,7 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
     except messages.Refused as refused:
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
-    new = await messages.thread(chat, seq - 1)
+    new = await messages.fresh(chat, seq - 1)
     return html(swap(f"#thread-{chat}", drawn(person, new), "thread"))
 
 
@@ -298,7 +298,7 @@ async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged | Emergen
 async def redraw_thread(viewer: Any, event: MessagePosted) -> Markup | None:
     if event.chat not in viewer.seen:
         return None
-    new = await messages.thread(event.chat, viewer.seen[event.chat])
+    new = await messages.fresh(event.chat, viewer.seen[event.chat])
     return grown(viewer, event.chat, new)
 
 

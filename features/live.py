@@ -12,6 +12,7 @@ died between a commit and its telling.
 import asyncio
 import contextlib
 import random
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Protocol, Union
@@ -101,6 +102,22 @@ def on(*events: type[Event], page: str) -> Callable[[Redraw], Redraw]:
     return register
 
 
+Note = Callable[[Any], object]
+noted: dict[type[Event], list[Note]] = defaultdict(list)
+
+
+def before(*events: type[Event]) -> Callable[[Note], Note]:
+    """Call the decorated function when one of `events` is heard of here, before any page is told: what was
+    kept of what has changed now is forgotten."""
+
+    def register(take_note: Note) -> Note:
+        for event in events:
+            noted[event].append(take_note)
+        return take_note
+
+    return register
+
+
 # ---- the bus ---------------------------------------------------------------------------------------------
 
 
@@ -173,7 +190,13 @@ def publish(topic: str, event: Event) -> None:
         db.tell(msgspec.json.encode((topic, event)).decode())
 
 
+def note(event: Event) -> None:
+    for take_note in noted.get(type(event), ()):
+        take_note(event)
+
+
 def deliver(topic: str, event: Event) -> None:
+    note(event)
     for subscription in tuple(subscriptions.get(topic, ())):
         subscription.put(event)
 
@@ -227,6 +250,7 @@ async def recheck_all(stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RECHECK_S)
+        cut_off(asyncio.get_running_loop().time())
         for kind in heads:
             try:
                 await recheck(kind)
@@ -246,7 +270,9 @@ async def recheck(kind: str) -> None:
     for (id, subscription), seen in followed.items():
         if last.get(id, seen) > seen:
             counters.unheard.inc()
-            subscription.put(grown(id))
+            event = grown(id)
+            note(event)
+            subscription.put(event)
 
 
 # ---- streams ---------------------------------------------------------------------------------------------
@@ -263,29 +289,57 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 class Line(EventSourceResponse):
     """What the library says to a page, with a quarter of its tasks: it keeps four for each stream, which
     weigh more than all that we hold for it, and a cancel scope for each message. Its ping is our beat, its
-    end of the server our `stop`; what is left is to notice a page that goes."""
+    end of the server our `stop`; what is left is to notice a page that goes, and one that reads nothing."""
 
     def __init__(self, page: str, viewer: Viewer) -> None:
         super().__init__(stream(page, viewer), headers={"Cache-Control": "no-store"})
         self.subscription = viewer.subscription
+        self.sending_since: float | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        watch = asyncio.create_task(self.watch(receive))
+        loop = asyncio.get_running_loop()
+        self.task = asyncio.current_task()
+        watch = loop.create_task(self.watch(receive))
+        lines.add(self)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with contextlib.aclosing(self.body_iterator) as messages:  # type: ignore[type-var]
                 async for message in messages:
-                    body = ensure_bytes(message, self.sep)
-                    async with asyncio.timeout(SEND_TIMEOUT_S):  # who reads nothing is cut off
-                        await send({"type": "http.response.body", "body": body, "more_body": True})
+                    self.sending_since = loop.time()
+                    body = encoded(message)
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    self.sending_since = None
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
+            lines.discard(self)
             watch.cancel()
 
     async def watch(self, receive: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.subscription.put(Stopped(GONE))
+
+
+lines: set[Line] = set()
+
+
+def cut_off(moment: float) -> None:
+    """Who has read nothing for so long, although there was something to read."""
+    for line in tuple(lines):
+        if line.sending_since and line.sending_since < moment - SEND_TIMEOUT_S and line.task:
+            line.task.cancel()
+
+
+def encoded(message: Any) -> bytes:
+    """As the library does it, except for the one kind of message that goes out all the time."""
+    if message.keys() <= {"data", "id"}:
+        data = END_OF_LINE.sub("\r\ndata: ", message["data"])
+        name = f"id: {message['id']}\r\n" if "id" in message else ""
+        return f"{name}data: {data}\r\n\r\n".encode()
+    return ensure_bytes(message, EventSourceResponse.DEFAULT_SEPARATOR)
+
+
+END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
@@ -295,6 +349,7 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         *viewer.topics()
     )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
+    cursor = viewer.cursor
     loop = asyncio.get_running_loop()
     next_beat = loop.call_later(BEAT_S, subscription.put, Ticked())
     try:
@@ -306,8 +361,9 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 if isinstance(event, Ticked):
                     next_beat = loop.call_later(BEAT_S, subscription.put, event)
                     yield {"event": "beat", "data": viewer.presence}
-                if message := await redrawn(page, viewer, event):
-                    yield message
+                if data := await redrawn(page, viewer, event):
+                    before, cursor = cursor, viewer.cursor
+                    yield {"data": data, "id": cursor} if cursor != before else {"data": data}
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
@@ -320,8 +376,7 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
             afterwards(viewer.closed())
 
 
-async def redrawn(page: str, viewer: Viewer, event: Event) -> dict[str, Any] | None:
-    seen = viewer.cursor
+async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
     fragments = []
     with speaking(viewer.language):
         for redraw in redraws[page, type(event)]:
@@ -330,11 +385,7 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> dict[str, Any] | N
             except Exception:  # one broken feature must not silence the others on this page
                 counters.failed_redraws.inc()
                 log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
-    data = "".join(fragment for fragment in fragments if fragment)
-    if not data:
-        return None
-    cursor = viewer.cursor
-    return {"data": data, "id": cursor} if cursor != seen else {"data": data}
+    return "".join(fragment for fragment in fragments if fragment)
 
 
 def farewell(event: Stopped) -> dict[str, Any]:
