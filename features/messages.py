@@ -386,8 +386,16 @@ def drawn_one(line: Line, side: str, me: int, reveals: bool) -> Markup:
     minute = line.at.astimezone(layouts.zone).replace(second=0, microsecond=0)
     mine = bool(me) and line.withdrawable_by(me)
     pieces = outline(*known, bool(line.name), mine, minute, layouts.language.get(), layouts.locale())
-    values = line.chat, line.key, line.seq, line.name, line.body, line.stamp, line.gone_at
-    filled = dict(zip(MARKS, map(escape, values), strict=True))
+    values = (
+        str(line.chat),
+        escape(line.key),
+        str(line.seq),
+        escape(line.name),
+        line.body,
+        line.stamp,
+        line.gone_at,
+    )
+    filled = dict(zip(MARKS, values, strict=True))
     return Markup("".join([filled.get(piece, piece) for piece in pieces]))  # noqa: S704 – from a template
 
 

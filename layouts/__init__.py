@@ -230,7 +230,17 @@ env = Environment(
 
 def told(message: str, **words: Any) -> Markup:
     """What a template says. A number is written as the language does; what only names comes as text."""
-    return Markup(translations(locale()).gettext(message)) % in_figures(words)  # noqa: S704 – a translation, which is ours
+    return said(message, locale()) % in_figures(words) if words else said_so(message, locale())
+
+
+@cache
+def said(message: str, where: str) -> Markup:
+    return Markup(translations(where).gettext(message))  # noqa: S704 – a translation, which is ours
+
+
+@cache
+def said_so(message: str, where: str) -> Markup:
+    return said(message, where) % {}
 
 
 def counted(one: str, many: str, num: int, **words: Any) -> Markup:
