@@ -19,6 +19,7 @@ from features import (
     admission,
     alerts,
     arrival,
+    aside,
     assets,
     attachments,
     audit,
@@ -126,6 +127,7 @@ from features import (
 
 ALL: tuple[ModuleType, ...] = (
     counters,
+    aside,
     live,
     desk,
     mail,

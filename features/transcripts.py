@@ -7,12 +7,10 @@ At any moment, and for a week after the end, for whoever holds the visitor's tok
 `messages` tells: the public thread, and nothing else.
 """
 
-import asyncio
 import json
 import struct
 import unicodedata
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -26,7 +24,7 @@ from litestar.exceptions import NotFoundException
 import layouts
 from db.clock import now
 from db.tables import Chat
-from features import desk, messages
+from features import aside, desk, messages
 from features.access import Caller, visitor, visitor_of
 from features.messages import Told
 from layouts import _, speaking, template
@@ -187,12 +185,12 @@ def as_text(transcript: Transcript) -> str:
 # ---- as PDF ----------------------------------------------------------------------------------------------
 
 # One at a time, beside the event loop: streams go on while a long conversation is set.
-press = ThreadPoolExecutor(1, thread_name_prefix="transcript")
+press = aside.threads(1, "transcript")
 
 
 async def as_pdf(*transcripts: Transcript) -> bytes:
     """One, or several in one document."""
-    return await asyncio.get_running_loop().run_in_executor(press, printed, *transcripts)
+    return await aside.done(press, printed, *transcripts)
 
 
 def printed(*transcripts: Transcript) -> bytes:

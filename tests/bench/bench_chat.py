@@ -73,9 +73,9 @@ def told(done: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.1f}" for name, value in done.items())
 
 
-def work(kind: str, port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, float]:
+def work(kind: str, port: int, pid: int, talks: list[load.Talk], *how: float | str) -> dict[str, float]:
     """In a process of its own; with the share of its core that the server needed for it."""
-    given = json.dumps([kind, port, pid, [asdict(talk) for talk in talks], seconds])
+    given = json.dumps([kind, port, pid, [asdict(talk) for talk in talks], *how])
     child = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_chat_load"],
         input=given.encode(),
@@ -128,7 +128,7 @@ def balie(url: str, directory: Path) -> AbstractContextManager[tuple[int, int]]:
     return running(
         [sys.executable, "app.py", "serve", "--port", str(port), "--data", str(directory / "data")],
         port,
-        {"BALIE_DATABASE_URL": url},
+        {"BALIE_DATABASE_URL": url, "BALIE_TRUSTED_PROXIES": "127.0.0.1"},
     )
 
 

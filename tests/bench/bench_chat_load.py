@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench import delays as waits
 from tests.bench import load
 from tests.bench.crowd import Crowd
 
 
 async def main() -> None:
-    kind, port, pid, talks, seconds = json.load(sys.stdin)
-    done = await DO[kind](port, pid, [load.Talk(**talk) for talk in talks], seconds)
+    kind, port, pid, talks, *how = json.load(sys.stdin)
+    done = await DO[kind](port, pid, [load.Talk(**talk) for talk in talks], *how)
     json.dump(done, sys.stdout)
 
 
@@ -92,6 +93,18 @@ async def windows(port: int, pid: int, talks: list[load.Talk], seconds: float) -
     }
 
 
+async def delays(
+    port: int, pid: int, talks: list[load.Talk], seconds: float, what: str = ""
+) -> dict[str, Any]:
+    works = {
+        "sign-ins": lambda: waits.sign_ins(port),
+        "upload": lambda: waits.upload(port, talks[0]),
+        "transcript": lambda: waits.transcript(port, talks[0]),
+        "report": lambda: waits.report(port, talks[0]),
+    }
+    return await waits.measured(port, talks[1:], seconds, works[what]() if what in works else None)
+
+
 def rss(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -101,6 +114,6 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-DO = {"posts": posts, "turns": turns, "buttons": buttons, "windows": windows}
+DO = {"posts": posts, "turns": turns, "buttons": buttons, "windows": windows, "delays": delays}
 
 asyncio.run(main())
