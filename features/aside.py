@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-NICE = 10
+NICE = 5
 
 
 def threads(count: int, name: str) -> ThreadPoolExecutor:

@@ -229,9 +229,13 @@ async def forget(chat: int) -> None:
 
 
 async def forget_all(chats: Sequence[int]) -> None:
-    """As `forget`; on SQLite words that were deleted stay in the index until it is written anew."""
+    """As `forget`, of many."""
     for chat in chats:
         await forget(chat)
+
+
+async def write_anew() -> None:
+    """On SQLite words that were deleted stay in the index until then."""
     if db.dialect() == "sqlite":
         await db.sql("INSERT INTO log_words (log_words) VALUES ('optimize')")
 
