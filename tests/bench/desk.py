@@ -129,3 +129,8 @@ async def kept_for_a_while() -> None:
     """What is over for longer goes at the next start."""
     (queue,) = await db.sql("SELECT id FROM queue LIMIT 1")
     await made(Retention(queue=queue["id"], text_days=KEPT_DAYS))
+
+
+async def left_of_the_past() -> int:
+    rows = await db.sql("SELECT count(*) AS n FROM chat WHERE id > {}", PAST)
+    return int(rows[0]["n"])
