@@ -3,9 +3,9 @@
 python -m tests.bench.bench_chat [sqlite] [postgresql] [--seconds 10] [--chats 1,100,500] [--past 10000]
 
 The server has one core to itself, the load another; give it a machine on which nothing else happens. Beside
-the figures stand, in the same run, the floor (a bare Litestar application that answers as many bytes after one
-synced insert, and bare streams) and Node's bare http, where there is Node. Every history is checked. At the
-end: what had to be reached, and whether it was; a status other than 0 says that something was not.
+the figures stand, in the same run, the floor (a bare Litestar application that answers as many bytes after
+one synced insert, and bare streams) and Node's bare http, where there is Node. Every history is checked. At
+the end: what had to be reached, and whether it was; a status other than 0 says that something was not.
 """
 
 import argparse
