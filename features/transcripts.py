@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-import typst
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
 
@@ -28,6 +27,9 @@ from features import aside, desk, messages
 from features.access import Caller, visitor, visitor_of
 from features.messages import Told
 from layouts import _, speaking, template
+
+if TYPE_CHECKING:
+    import typst
 
 KEPT_DAYS = 7  # after the end; as long as embed.js keeps the token
 FONTS = layouts.HERE.parent / "static" / "fonts"
@@ -195,6 +197,8 @@ async def as_pdf(*transcripts: Transcript) -> bytes:
 
 def printed(*transcripts: Transcript) -> bytes:
     """What people wrote goes in as data, never as markup."""
+    import typst
+
     first = transcripts[0]
     paper = json.dumps(
         {
@@ -234,6 +238,8 @@ def conversation(transcript: Transcript) -> dict[str, Any]:
 
 
 def typeset(paper: str, *standards: Literal["ua-1"]) -> bytes:
+    import typst
+
     made = typst.compile(
         PAPER.encode(),
         font_paths=fonts(),
@@ -278,7 +284,9 @@ def reads_from_right(words: str) -> bool:
 
 
 @cache
-def fonts() -> typst.Fonts:
+def fonts() -> "typst.Fonts":
+    import typst
+
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
 
 
