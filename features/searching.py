@@ -24,10 +24,10 @@ from typing import Any
 import structlog
 
 import db
-from features import numbers
+from features import aside, numbers
 
 EVERY_S = 2
-AT_A_TIME = 50  # conversations
+AT_A_TIME = 20  # conversations
 WORD_LENGTH = 64  # characters; what follows is not looked at
 MOST_BYTES = 400_000  # of one conversation: PostgreSQL takes a megabyte
 MOST_WORDS = 12  # that are looked for at a time
@@ -174,25 +174,35 @@ async def keep_up(stop: asyncio.Event) -> None:
 
 
 async def catch_up() -> None:
-    """Until nothing is due. Others write in between."""
+    """Until nothing is due. What takes long happens before anything is written: others write meanwhile."""
     while rows := await db.sql(DUE, AT_A_TIME):
+        texts = await texts_of([row["id"] for row in rows])
+        words = await aside.done(clerk, words_of, texts)
         async with db.transaction():
             await db.lock("log words")
-            await take_in(await db.sql(DUE, AT_A_TIME))
+            for row in rows:
+                await take_in(row, words[row["id"]])
         if len(rows) < AT_A_TIME:
             return
 
 
-async def take_in(due: Sequence[dict[str, Any]]) -> None:
-    """What is written meanwhile raises a number again, and is due again."""
-    texts = await texts_of([row["id"] for row in due]) if due else {}
-    for row in due:
-        await put(row["id"], " ".join(words_in(texts[row["id"]])))
-        counted = "UPDATE chat SET log_seq = {} WHERE id = {} AND log_seq = {}"
-        await db.sql(counted, row["seq"], row["id"], row["log_seq"])
-        if row["private_seq"]:
-            counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
-            await db.sql(counted, row["private_seq"], row["id"])
+clerk = aside.threads(1, "words")
+
+
+def words_of(texts: dict[int, list[str]]) -> dict[int, str]:
+    return {chat: " ".join(words_in(said)) for chat, said in texts.items()}
+
+
+async def take_in(due: dict[str, Any], words: str) -> None:
+    """What has been written meanwhile has raised a number, and is due again; what is no longer as it was due,
+    because it has changed or gone, is let alone."""
+    counted = "UPDATE chat SET log_seq = {} WHERE id = {} AND log_seq = {} RETURNING id"
+    if not await db.sql(counted, due["seq"], due["id"], due["log_seq"]):
+        return
+    await put(due["id"], words)
+    if due["private_seq"]:
+        counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
+        await db.sql(counted, due["private_seq"], due["id"])
 
 
 async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:
