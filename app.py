@@ -9,6 +9,7 @@ Features bring commands of their own.
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import re
@@ -27,6 +28,7 @@ import uvicorn
 from litestar import Litestar, Request, _parsers
 from litestar.enums import ScopeType
 from litestar.exceptions import ClientException, HTTPException
+from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 import db
@@ -55,6 +57,8 @@ WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
 LAST_WORDS_S = 0.5
 UNREAD_S = 45
 SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
+KEPT_BYTES = 65_536
 INTERRUPTED = 130  # what a shell expects
 
 
@@ -80,6 +84,15 @@ def remember_no_secrets() -> None:
 
 
 remember_no_secrets()
+
+
+async def authorize(handler: BaseRouteHandler, connection: Any) -> None:
+    """Litestar gives each guard a copy of the handler, which costs more than the guard. Ours change none."""
+    for guard in handler.resolve_guards():
+        await guard(connection, handler)  # type: ignore[misc]
+
+
+BaseRouteHandler.authorize_connection = authorize  # type: ignore[method-assign,assignment]
 
 
 class Asked(Request[Any, Any, Any]):
@@ -327,8 +340,19 @@ async def prepare() -> None:
         await db.disconnect()
 
 
+def give_memory_back() -> None:
+    """What was needed for a moment only, as when everybody comes back at once, goes back to the machine: left
+    to itself, glibc keeps as much as it has ever needed. Others have no such setting."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TOP_PAD, KEPT_BYTES)
+
+
 def freeze() -> None:
     """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
+    give_memory_back()
     if not settings.demo:
         layouts.warm_up()
     sys.setswitchinterval(SWITCH_S)

@@ -19,6 +19,7 @@ from features import (
     admission,
     alerts,
     arrival,
+    aside,
     assets,
     attachments,
     audit,
@@ -129,6 +130,7 @@ from features import (
 ALL: tuple[ModuleType, ...] = (
     counters,
     rounds,
+    aside,
     live,
     desk,
     mail,

@@ -34,7 +34,7 @@ from db.clock import now
 from db.prepared import prepared
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session, SignInFailure, Visitor, Widget
-from features import desk, ways_in
+from features import aside, desk, ways_in
 from layouts import Form, _, html, ngettext, problems, swap, template
 
 COOKIE = "balie_session"
@@ -69,6 +69,7 @@ OWN_PAGE = re.compile(r"/(console|settings)(/[a-z0-9-]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43,128}")
 
 hasher = PasswordHasher()
+doormen = aside.threads(2, "password")  # each works with several threads of its own, and 64 MB
 
 
 @dataclass(frozen=True)
@@ -357,21 +358,21 @@ async def agent_with(username: str, password: str) -> dict[str, Any] | None:
         .where(Agent.active.eq(True))
         .first()
     )
-    right = await verified(row["password_hash"] if row else nobodys_hash(), password)
+    right = await verified(row["password_hash"] if row else await nobodys_hash(), password)
     return row if row and right else None
 
 
 async def verified(password_hash: str, password: str) -> bool:
     try:
-        return await asyncio.to_thread(hasher.verify, password_hash, password)
+        return await aside.done(doormen, hasher.verify, password_hash, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
-def nobodys_hash() -> str:
+async def nobodys_hash() -> str:
     """Of a password nobody has, made with the parameters now in force."""
     if not nobodys.get(hasher):
-        nobodys[hasher] = hasher.hash(secrets.token_hex())
+        nobodys[hasher] = await hashed(secrets.token_hex())
     return nobodys[hasher]
 
 
@@ -474,7 +475,7 @@ def refuse_other_sites(request: Request[Any, Any, Any]) -> None:
 
 
 async def hashed(password: str) -> str:
-    return await asyncio.to_thread(hasher.hash, password)
+    return await aside.done(doormen, hasher.hash, password)
 
 
 # ---- links that work once --------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ async def say(request: Request[Any, Any, Any], data: Form[Said]) -> Response[str
         return html(*regions, messages.refusal(data.key, str(over)), status_code=409)
     except messages.Refused as refused:
         return html(messages.refusal(data.key, str(refused)), status_code=422)
-    new = await messages.thread(chat["id"], seq - 1)
+    new = await messages.fresh(chat["id"], seq - 1)
     return html(swap("#thread", messages.drawn(new, "visitor"), "thread"))
 
 
@@ -220,7 +220,9 @@ async def redraw_place(viewer: Window, event: live.Event) -> Markup | None:
 
 @live.on(live.Connected, MessagePosted, page="chat")
 async def redraw_thread(viewer: Window, event: live.Event) -> Markup | None:
-    new = await messages.thread(viewer.facts.chat, viewer.seen, again=isinstance(event, live.Connected))
+    chat, seen = viewer.facts.chat, viewer.seen
+    again = isinstance(event, live.Connected)
+    new = await (messages.thread(chat, seen, again=True) if again else messages.fresh(chat, seen))
     if not new:
         return None
     viewer.seen = max(viewer.seen, new[-1].seq)

@@ -92,8 +92,38 @@ class Conversation(Tab):
 
 async def conversations_of(agent: int, chat: int | None = None) -> list[Conversation]:
     """Those whose tab is open, oldest first; or only this one, if it is among them."""
+    rows = await (tabs_of(agent) if chat is None else open_tab_of(agent, chat))
+    latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
+    ids = list(latest)
+    unread, agents = await unread_in(ids, latest), await agents_in(ids)
+    invited = await invites.invitations_in(ids, agent)
+    people, alarms = await details.people_in(ids), await emergency.alarms_in(ids)
+    return [
+        Conversation(
+            **{**row, "subject": json.loads(row["subject"] or "{}")},
+            unread=unread.get(id, 0),
+            agents=tuple(agents.get(id, ())),
+            invite=invited.get(id) if row["state"] != "ended" else None,
+            person=people.get(id, details.Person()),
+            alarm=alarms.get(id),
+        )
+        for id, row in latest.items()
+    ]
+
+
+@prepared
+def tabs_of(agent: int) -> Any:
+    return open_tabs(agent)
+
+
+@prepared
+def open_tab_of(agent: int, chat: int) -> Any:
+    return open_tabs(agent).where(Participation.chat == chat)
+
+
+def open_tabs(agent: int) -> Any:
     join, through = Participation.chat, Participation
-    query = (
+    return (
         Participation.select(
             join.id.as_alias("id"),
             join.state.as_alias("state"),
@@ -119,23 +149,6 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
         .where(through.left_at.is_null() | (through.left_how == "ended"))
         .order_by(through.id)
     )
-    rows = await (query if chat is None else query.where(through.chat == chat))
-    latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
-    ids = list(latest)
-    unread, agents = await unread_in(ids, latest), await agents_in(ids)
-    invited = await invites.invitations_in(ids, agent)
-    people, alarms = await details.people_in(ids), await emergency.alarms_in(ids)
-    return [
-        Conversation(
-            **{**row, "subject": json.loads(row["subject"] or "{}")},
-            unread=unread.get(id, 0),
-            agents=tuple(agents.get(id, ())),
-            invite=invited.get(id) if row["state"] != "ended" else None,
-            person=people.get(id, details.Person()),
-            alarm=alarms.get(id),
-        )
-        for id, row in latest.items()
-    ]
 
 
 @prepared
@@ -172,17 +185,18 @@ async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[i
     if not chats:
         return {}
     lowest = min(rows[chat]["read_seq"] for chat in chats)
-    written = await (
-        Message.select(Message.chat, Message.seq)
-        .where(Message.chat.is_in(chats))
-        .where(Message.seq > lowest)
-        .where(Message.author == "visitor")
-    )
+    written = await written_in(chats, lowest)
     counts: dict[int, int] = {}
     for row in written:
         if row["seq"] > rows[row["chat"]]["read_seq"]:
             counts[row["chat"]] = counts.get(row["chat"], 0) + 1
     return counts
+
+
+@prepared
+def written_in(chats: list[int], lowest: int) -> Any:
+    query = Message.select(Message.chat, Message.seq).where(Message.chat.is_in(chats))
+    return query.where(Message.seq > lowest).where(Message.author == "visitor")
 
 
 # ---- routes ----------------------------------------------------------------------------------------------
@@ -205,7 +219,7 @@ async def say(request: Request[Any, Any, Any], chat: ChatId, data: Form[Said]) -
     except messages.Refused as refused:
         status = 409 if isinstance(refused, messages.ChatIsOver) else 422
         return html(messages.refusal(data.key, str(refused), chat), status_code=status)
-    new = await messages.thread(chat, seq - 1)
+    new = await messages.fresh(chat, seq - 1)
     return html(swap(f"#thread-{chat}", drawn(person, new), "thread"))
 
 
@@ -298,7 +312,7 @@ async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged | Emergen
 async def redraw_thread(viewer: Any, event: MessagePosted) -> Markup | None:
     if event.chat not in viewer.seen:
         return None
-    new = await messages.thread(event.chat, viewer.seen[event.chat])
+    new = await messages.fresh(event.chat, viewer.seen[event.chat])
     return grown(viewer, event.chat, new)
 
 

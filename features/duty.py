@@ -14,6 +14,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Readiness, Session
 from features import access, hours, live, profiles, queues, rounds, routing
 from features.access import agent_of, may
@@ -36,14 +37,16 @@ class Duty:
 
 
 async def duty_of(agent: int) -> Duty:
-    row = await (
-        Readiness.select(Readiness.profile, Readiness.ready, Readiness.reason)
-        .where(Readiness.agent == agent)
-        .first()
-    )
+    row = await readiness_of.first(agent)
     if row is None or row["profile"] is None:
         return Duty(None, False, "")
     return Duty(await profiles.by_id(row["profile"]), row["ready"], row["reason"])
+
+
+@prepared
+def readiness_of(agent: int) -> Any:
+    query = Readiness.select(Readiness.profile, Readiness.ready, Readiness.reason)
+    return query.where(Readiness.agent == agent)
 
 
 async def came_back_anew(person: access.Person) -> bool:

@@ -23,6 +23,7 @@ from msgspec import Struct
 import db
 import layouts
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Chat, LegalHold
 from db.tables import Emergency as Row
 from features import alerts, audit, desk, holds, live, participations, routing
@@ -64,16 +65,21 @@ def number_in(line: str) -> tuple[str, str] | None:
 
 
 async def alarms_in(chats: Sequence[int]) -> dict[int, Alarm]:
-    return {each.chat: each for each in await select(Row.chat.is_in(list(chats)))} if chats else {}
+    return {row["chat"]: Alarm(**row) for row in await rows_in(list(chats))} if chats else {}
 
 
 async def running() -> list[Alarm]:
     """In chats that are not over."""
-    return await select(Row.chat.state.is_in(["waiting", "active"]))
+    return [Alarm(**row) for row in await select(Row.chat.state.is_in(["waiting", "active"]))]
 
 
-async def select(which: Any) -> list[Alarm]:
-    rows = await (
+@prepared
+def rows_in(chats: list[int]) -> Any:
+    return select(Row.chat.is_in(chats))
+
+
+def select(which: Any) -> Any:
+    return (
         Row.select(
             Row.chat,
             Row.chat.visitor_name.as_alias("visitor"),
@@ -85,12 +91,17 @@ async def select(which: Any) -> list[Alarm]:
         .where(which)
         .order_by(Row.id)
     )
-    return [Alarm(**row) for row in rows]
 
 
 async def is_shown(chat: int) -> bool:
     """To the visitor."""
-    return await Row.exists().where(Row.chat == chat).where(Row.ended_at.is_null()).where(Row.shown.eq(True))
+    return bool(await shown_in(chat))
+
+
+@prepared
+def shown_in(chat: int) -> Any:
+    query = Row.select(Row.id).where(Row.chat == chat).where(Row.ended_at.is_null())
+    return query.where(Row.shown.eq(True)).limit(1)
 
 
 # ---- verbs -----------------------------------------------------------------------------------------------

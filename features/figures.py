@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import db
-from features import rounds, routing, turns
+from features import aside, rounds, routing, turns
 
 log = structlog.get_logger(__name__)
 
@@ -170,16 +170,26 @@ SEATS = (
 
 
 async def read(span: Span) -> Material:
-    chats = [Chat(**row) for row in await db.sql(CHATS, span.since, span.until)]
-    requests = [Request(**row) for row in await db.sql(REQUESTS, span.since, span.until)]
-    seats = [Seat(**row) for row in await db.sql(SEATS, span.until, span.since)]
-    rows = await turns.between(span.since, span.until)
+    rows = (
+        await db.sql(CHATS, span.since, span.until),
+        await db.sql(REQUESTS, span.since, span.until),
+        await db.sql(SEATS, span.until, span.since),
+        await turns.between(span.since, span.until),
+    )
+    return await aside.done(reckoner, gathered, span, *rows)
+
+
+Rows = list[dict[str, Any]]
+reckoner = aside.threads(1, "figures")
+
+
+def gathered(span: Span, chats: Rows, requests: Rows, seats: Rows, turned: Rows) -> Material:
     return Material(
         span,
-        chats,
-        requests,
-        seats,
-        [Turn(row["queue"], row["what"], row["turned_at"]) for row in rows],
+        [Chat(**row) for row in chats],
+        [Request(**row) for row in requests],
+        [Seat(**row) for row in seats],
+        [Turn(row["queue"], row["what"], row["turned_at"]) for row in turned],
     )
 
 

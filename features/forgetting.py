@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -19,12 +20,14 @@ from piccolo.table import Table
 import db
 from db.clock import now
 from db.tables import TABLES, Chat, Erasure, LegalHold, Message, Visitor
-from features import audit, files, holds
+from features import audit, files, holds, searching
 
 log = structlog.get_logger(__name__)
 
 BATCH = 50  # conversations in one transaction
 RETRY_S = 60
+QUICK_BYTES = 4 * 1024 * 1024  # a database that is written anew in no time
+AT_LAST = timedelta(hours=20)  # after it has gone: then also while people talk
 
 forgetters: list[Callable[[Sequence[int]], Awaitable[object]]] = []
 
@@ -137,9 +140,13 @@ async def receipt(agent: int | None, gone: Gone, stayed: int = 0) -> int:
 
 async def finish(gone: Gone) -> None:
     """After the commit: the files, and soon what is left in the database's own."""
+    await discard(gone)
+    bench.due.set()
+
+
+async def discard(gone: Gone) -> None:
     for sha256 in gone.hashes:
         await files.discard(sha256)
-    bench.due.set()
 
 
 async def wipe(stop: asyncio.Event) -> None:
@@ -163,13 +170,29 @@ async def wipe(stop: asyncio.Event) -> None:
 
 async def wiped() -> bool:
     """Out of the database's file, if there is something to wipe; False if it has to be tried again."""
-    due = [row["id"] for row in await Erasure.select(Erasure.id).where(Erasure.wiped_at.is_null())]
+    rows = await Erasure.select(Erasure.id, Erasure.erased_at).where(Erasure.wiped_at.is_null())
+    due = [row["id"] for row in rows]
     if not due:
         return True
+    if now() - min(row["erased_at"] for row in rows) < AT_LAST and await would_be_felt():
+        return False
+    await searching.write_anew()
     if not await db.scrub():
         return False
     await Erasure.update({Erasure.wiped_at: now()}).where(Erasure.id.is_in(due))
     return True
+
+
+async def would_be_felt() -> bool:
+    """On SQLite the whole file is written anew, and meanwhile nobody's message is taken."""
+    if db.dialect() != "sqlite":
+        return False
+    rows = await db.sql(
+        "SELECT page_count * page_size AS bytes,"
+        " EXISTS (SELECT 1 FROM chat WHERE state IN ('waiting', 'active')) AS talking"
+        " FROM pragma_page_count(), pragma_page_size()"
+    )
+    return bool(rows[0]["talking"] and rows[0]["bytes"] > QUICK_BYTES)
 
 
 starts = [prepare]

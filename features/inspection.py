@@ -289,4 +289,5 @@ def readable_name(given: str) -> str:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # streams go first
     main(*sys.argv[1:])

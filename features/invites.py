@@ -21,6 +21,7 @@ from msgspec import Struct
 import db
 import layouts
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Invite, Reservation
 from features import hours, invitations, live, messages, private, queues, routing
 from features.access import Person, agent_of, may
@@ -136,7 +137,7 @@ async def invitations_in(chats: list[int], viewer: int) -> dict[int, Invitation]
     """Per chat the open one, for all who are in it; or how the last one went, for whoever had invited."""
     if not chats:
         return {}
-    latest = {one.chat: one for one in await select(Invite.chat.is_in(chats))}
+    latest = {one.chat: one for one in map(read, await rows_in(chats))}
     return {chat: one for chat, one in latest.items() if not one.outcome or is_news(one, viewer)}
 
 
@@ -145,12 +146,17 @@ def is_news(one: Invitation, viewer: int) -> bool:
 
 
 async def invitation(id: int) -> Invitation:
-    (found,) = await select(Invite.id == id)
-    return found
+    (row,) = await select(Invite.id == id)
+    return read(row)
 
 
-async def select(which: Any) -> list[Invitation]:
-    rows = await (
+@prepared
+def rows_in(chats: list[int]) -> Any:
+    return select(Invite.chat.is_in(chats))
+
+
+def select(which: Any) -> Any:
+    return (
         Invite.select(
             Invite.id,
             Invite.chat,
@@ -167,7 +173,10 @@ async def select(which: Any) -> list[Invitation]:
         .where(which)
         .order_by(Invite.id)
     )
-    return [Invitation(**{**row, "agent": row["agent"] or "", "queue": row["queue"] or ""}) for row in rows]
+
+
+def read(row: dict[str, Any]) -> Invitation:
+    return Invitation(**{**row, "agent": row["agent"] or "", "queue": row["queue"] or ""})
 
 
 PEOPLE = (

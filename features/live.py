@@ -12,6 +12,7 @@ every few seconds, should a process have died between a commit and its telling.
 import asyncio
 import contextlib
 import random
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Protocol, Union
@@ -20,6 +21,7 @@ import msgspec
 import structlog
 from markupsafe import Markup
 from sse_starlette import EventSourceResponse
+from sse_starlette.event import ensure_bytes
 
 import db
 from db.away import unless_away
@@ -103,6 +105,22 @@ def on(*events: type[Event], page: str) -> Callable[[Redraw], Redraw]:
     return register
 
 
+Note = Callable[[Any], object]
+noted: dict[type[Event], list[Note]] = defaultdict(list)
+
+
+def before(*events: type[Event]) -> Callable[[Note], Note]:
+    """Call the decorated function when one of `events` is heard of here, before any page is told: what was
+    kept of what has changed now is forgotten."""
+
+    def register(take_note: Note) -> Note:
+        for event in events:
+            noted[event].append(take_note)
+        return take_note
+
+    return register
+
+
 # ---- the bus ---------------------------------------------------------------------------------------------
 
 
@@ -123,7 +141,7 @@ class Subscription:
     def put(self, event: Event) -> None:
         if len(self.backlog) >= BACKLOG:
             counters.behind.inc()
-            self.backlog = {Connected(): None, **self.farewells()}
+            self.backlog = {Connected(): None, **self.own()}
         self.backlog[event] = None
         self.waiting.set()
 
@@ -136,13 +154,14 @@ class Subscription:
         await self.waiting.wait()
         self.waiting.clear()
         if Connected() in self.backlog:  # all is redrawn: what else has happened is in it
-            self.backlog = {Connected(): None, **self.farewells()}
+            self.backlog = {Connected(): None, **self.own()}
         events = list(self.backlog)
         self.backlog = {}
         return events
 
-    def farewells(self) -> dict[Event, None]:
-        return {event: None for event in self.backlog if isinstance(event, Stopped)}
+    def own(self) -> dict[Event, None]:
+        """What is about the stream itself, and not on the page."""
+        return {event: None for event in self.backlog if isinstance(event, Ticked | Stopped)}
 
     def follow(self, *topics: str) -> None:
         for topic in topics:
@@ -180,7 +199,13 @@ def publish(topic: str, event: Event) -> None:
         db.tell(msgspec.json.encode((topic, event)).decode())
 
 
+def heed(event: Event) -> None:
+    for take_note in noted.get(type(event), ()):
+        take_note(event)
+
+
 def deliver(topic: str, event: Event) -> None:
+    heed(event)
     for subscription in tuple(subscriptions.get(topic, ())):
         subscription.put(event)
 
@@ -233,6 +258,7 @@ def numbered(kind: str, grown: Callable[[int], Event]) -> Callable[[Read], Read]
 
 async def recheck_all() -> None:
     """All that the pages of this process follow, one query of each kind."""
+    cut_off(asyncio.get_running_loop().time())
     for kind in heads:
         await recheck(kind)
 
@@ -249,22 +275,76 @@ async def recheck(kind: str) -> None:
     for (id, subscription), seen in followed.items():
         if last.get(id, seen) > seen:
             counters.unheard.inc()
-            subscription.put(grown(id))
+            event = grown(id)
+            heed(event)
+            subscription.put(event)
 
 
 # ---- streams ---------------------------------------------------------------------------------------------
 
 streams: dict[Subscription, Viewer] = {}  # all that are open in this process
+GONE = "gone"
 
 
 def response(page: str, viewer: Viewer) -> EventSourceResponse:
     """The stream of one page."""
-    return EventSourceResponse(
-        stream(page, viewer),
-        ping=BEAT_S * 4,  # the beat is the ping
-        send_timeout=SEND_TIMEOUT_S,
-        headers={"Cache-Control": "no-store"},
-    )
+    return Line(page, viewer)
+
+
+class Line(EventSourceResponse):
+    """What the library says to a page, with a quarter of its tasks: it keeps four for each stream, which
+    weigh more than all that we hold for it, and a cancel scope for each message. Its ping is our beat, its
+    end of the server our `stop`; what is left is to notice a page that goes, and one that reads nothing."""
+
+    def __init__(self, page: str, viewer: Viewer) -> None:
+        super().__init__(stream(page, viewer), headers={"Cache-Control": "no-store"})
+        self.subscription = viewer.subscription
+        self.sending_since: float | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        loop = asyncio.get_running_loop()
+        self.task = asyncio.current_task()
+        watch = loop.create_task(self.watch(receive))
+        lines.add(self)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async with contextlib.aclosing(self.body_iterator) as messages:  # type: ignore[type-var]
+                async for message in messages:
+                    self.sending_since = loop.time()
+                    body = encoded(message)
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    self.sending_since = None
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            lines.discard(self)
+            watch.cancel()
+
+    async def watch(self, receive: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.subscription.put(Stopped(GONE))
+
+
+lines: set[Line] = set()
+
+
+def cut_off(moment: float) -> None:
+    """Who has read nothing for so long, although there was something to read."""
+    for line in tuple(lines):
+        if line.sending_since and line.sending_since < moment - SEND_TIMEOUT_S and line.task:
+            line.task.cancel()
+
+
+def encoded(message: Any) -> bytes:
+    """As the library does it, except for the one kind of message that goes out all the time."""
+    if message.keys() <= {"data", "id"}:
+        data = END_OF_LINE.sub("\r\ndata: ", message["data"])
+        name = f"id: {message['id']}\r\n" if "id" in message else ""
+        return f"{name}data: {data}\r\n\r\n".encode()
+    return ensure_bytes(message, EventSourceResponse.DEFAULT_SEPARATOR)
+
+
+END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
@@ -274,7 +354,9 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         *viewer.topics()
     )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
+    cursor = viewer.cursor
     loop = asyncio.get_running_loop()
+    next_beat = loop.call_later(BEAT_S, subscription.put, Ticked())
     try:
         noting = await note(viewer)
         said = {"event": "beat", "data": viewer.presence} if is_noted(noting) else {"comment": ""}
@@ -282,30 +364,28 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
         subscription.put(Connected())
         if stopping:
             subscription.put(Stopped(RESTART))
-        next_beat = loop.time() + BEAT_S
         while True:
-            events: list[Event] = []
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(next_beat):
-                    events = await subscription.batch()
-            if loop.time() >= next_beat:
-                if noting.done() and not is_noted(noting):
-                    noting = await note(viewer)
-                if is_noted(noting):
-                    yield {"event": "beat", "data": viewer.presence}
-                next_beat = loop.time() + BEAT_S
-                events.append(Ticked())
-            for event in events:
+            for event in await subscription.batch():
+                if isinstance(event, Ticked):
+                    next_beat = loop.call_later(BEAT_S, subscription.put, event)
+                    if noting.done() and not is_noted(noting):
+                        noting = await note(viewer)
+                    if is_noted(noting):
+                        yield {"event": "beat", "data": viewer.presence}
+                data = ""
                 try:
-                    async for message in redrawn(page, viewer, event):
-                        yield message
+                    data = await redrawn(page, viewer, event)
                 except Untold:
                     event = Stopped(RESTART)
+                if data:
+                    before, cursor = cursor, viewer.cursor
+                    yield {"data": data, "id": cursor} if cursor != before else {"data": data}
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
                     return
     finally:
+        next_beat.cancel()
         del streams[subscription]
         subscription.close()
         if not sent_away:
@@ -340,22 +420,20 @@ class Untold(Exception):
     """The page is taken to have what it was not given: it comes back, and reads on from what it has."""
 
 
-async def redrawn(page: str, viewer: Viewer, event: Event) -> AsyncIterator[dict[str, Any]]:
-    seen = viewer.cursor
+async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
     fragments = []
-    for redraw in redraws[page, type(event)]:
-        before = viewer.cursor
-        try:
-            with speaking(viewer.language):
+    with speaking(viewer.language):
+        for redraw in redraws[page, type(event)]:
+            before = viewer.cursor
+            try:
                 fragments.append(await redraw(viewer, event))
-        except Exception as problem:  # one broken feature must not silence the others on this page
-            counters.failed_redraws.inc()
-            log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
-            viewer.subscription.put_later(event)
-            if viewer.cursor != before:
-                raise Untold from problem
-    if data := "".join(fragment for fragment in fragments if fragment):
-        yield {"data": data, "id": viewer.cursor} if viewer.cursor != seen else {"data": data}
+            except Exception as problem:  # one broken feature must not silence the others on this page
+                counters.failed_redraws.inc()
+                log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
+                viewer.subscription.put_later(event)
+                if viewer.cursor != before:
+                    raise Untold from problem
+    return "".join(fragment for fragment in fragments if fragment)
 
 
 def farewell(event: Stopped) -> dict[str, Any]:

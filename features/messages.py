@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import db
 import layouts
@@ -31,7 +31,7 @@ GROUP_MINUTES = 5  # one author's messages within this share their name and time
 KEY = re.compile(r"(?!step-)[A-Za-z0-9_-]{8,64}")  # "step-…" are the desk's own
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST = 2**31 - 1  # that a number of a chat or of a message can be
-LATELY_S = 5
+JUST_S = 1
 WITHDRAWN_WITHIN_S = 120  # A14
 WITHDRAWABLE = ("text", "files", "offer")
 
@@ -84,6 +84,14 @@ class Line:
         return (
             own and not self.withdrawn_at and now() < self.withdrawable_until and not self.data.get("chosen")
         )
+
+    @property
+    def stamp(self) -> str:
+        return self.at.isoformat()
+
+    @property
+    def gone_at(self) -> str:
+        return self.withdrawable_until.isoformat()
 
     @property
     def withdrawable_until(self) -> datetime:
@@ -237,6 +245,25 @@ async def thread(chat: int, after: int = 0, again: bool = False) -> list[Line]:
     return [*[each for seq in sorted(changed) for each in await between(chat, seq - 1, seq)], *new]
 
 
+async def fresh(chat: int, after: int) -> list[Line]:
+    """As `thread`, of what has just been written: its answer and the pages of both sides want the same lines
+    within a moment, and they are read once. Whatever is heard about the chat makes them be read anew."""
+    if not lately_read:
+        asyncio.get_running_loop().call_later(JUST_S, lately_read.clear)
+    found = lately_read.setdefault(chat, {})  # an older reading goes into what nobody looks at any more
+    if after not in found:
+        found[after] = await thread(chat, after)
+    return found[after]
+
+
+lately_read: dict[int, dict[int, list[Line]]] = {}
+
+
+@live.before(MessagePosted, MessageChanged)
+def forget_lines(event: MessagePosted | MessageChanged) -> None:
+    lately_read.pop(event.chat, None)
+
+
 async def withdrawn_in(chat: int, upto: int) -> set[int]:
     rows = await (
         Message.select(Message.seq)
@@ -287,7 +314,7 @@ def lines(rows: Sequence[dict[str, Any]]) -> Iterable[Line]:
             name=row["name"],
             body=masks.hiding(row["body"], spans) if spans else linked(row["body"]),
             at=row["sent_at"],
-            data=json.loads(row["data"]),
+            data=json.loads(row["data"]) if row["data"] != "{}" else {},
             withdrawn_at=row["withdrawn_at"],
             grouped=before is not None and follows(row, before),
             new_day=before is None or local_date(before) != local_date(row),
@@ -348,25 +375,66 @@ async def is_there(chat: int, key: str) -> bool:
 
 
 def drawn(lines: Iterable[Line], side: str, me: int = 0, reveals: bool = False) -> Markup:
-    """Of what is written just now, two pages on each side want the same: it is drawn once, and forgotten a
-    moment later."""
-    return Markup("").join(drawn_once(line, side, me, reveals) for line in lines)
+    return Markup("").join(drawn_one(line, side, me, reveals) for line in lines)
 
 
-def drawn_once(line: Line, side: str, me: int, reveals: bool) -> Markup:
-    if line.kind != "text" or line.data:
+def drawn_one(line: Line, side: str, me: int, reveals: bool) -> Markup:
+    """Most differ from each other in a few places only; the rest of them is drawn once in a minute."""
+    if line.kind != "text" or line.data or line.withdrawn_at or line.own:
         return ui.message(line, side, me, reveals)
-    mine = me if me and line.withdrawable_by(me) else 0
-    as_it_is = line.key, line.seq, line.body, line.own, line.withdrawn_at, line.grouped, line.new_day
-    key = *as_it_is, side, mine, reveals, layouts.language.get(), layouts.zone
-    if (found := lately.get(key)) is None:
-        if not lately:
-            asyncio.get_running_loop().call_later(LATELY_S, lately.clear)
-        found = lately[key] = ui.message(line, side, mine, reveals)
-    return found
+    known = side, line.author, line.grouped, line.new_day, line.language
+    minute = line.at.astimezone(layouts.zone).replace(second=0, microsecond=0)
+    mine = bool(me) and line.withdrawable_by(me)
+    pieces = outline(*known, bool(line.name), mine, minute, layouts.language.get(), layouts.locale())
+    values = (
+        str(line.chat),
+        escape(line.key),
+        str(line.seq),
+        escape(line.name),
+        line.body,
+        line.stamp,
+        line.gone_at,
+    )
+    filled = dict(zip(MARKS, values, strict=True))
+    return Markup("".join([filled.get(piece, piece) for piece in pieces]))  # noqa: S704 – from a template
 
 
-lately: dict[object, Markup] = {}
+@lru_cache(maxsize=1_000)
+def outline(
+    side: str,
+    author: str,
+    grouped: bool,
+    new_day: bool,
+    language: str,
+    named: bool,
+    mine: bool,
+    minute: datetime,
+    *spoken: str,
+) -> list[str]:
+    """A message as its template draws it, cut to pieces where one differs from the next."""
+    chat, key, seq, name, body, _stamp, _until = MARKS
+    shape: dict[str, Any] = {"author": author, "grouped": grouped, "new_day": new_day, "language": language}
+    shape |= {"chat": chat, "key": key, "seq": seq, "name": name if named else "", "body": Markup(body)}  # noqa: S704
+    line = Outline(**shape, kind="text", agent=0, at=minute, data={}, withdrawn_at=None)
+    return re.split(f"([{''.join(MARKS)}])", ui.message(line, side, mine))
+
+
+MARKS = tuple(map(chr, range(0xFDD0, 0xFDD7)))  # characters that are none: no text has them
+
+
+class Outline(Line):
+    """A message without what makes it this one."""
+
+    @property
+    def stamp(self) -> str:
+        return MARKS[-2]
+
+    @property
+    def gone_at(self) -> str:
+        return MARKS[-1]
+
+    def withdrawable_by(self, agent: int) -> bool:
+        return bool(agent)
 
 
 def refusal(key: str, words: str, chat: int | None = None) -> Markup:
@@ -405,10 +473,10 @@ ui = template("""
 {% set line = drawn_for(line, side, reveals) %}
 <li id="m-{{ line.key }}" data-seq="{{ line.seq }}"
     class="message {{ whose(line, side) }}{% if line.grouped %} grouped{% endif %}{% if line.withdrawn_at %} withdrawn{% endif %}{% if line.kind == "ended" %} over{% endif %}">
-  {% if line.new_day %}<p class="day"><time datetime="{{ line.at.isoformat() }}">{{ line.at | day }}</time></p>{% endif %}
+  {% if line.new_day %}<p class="day"><time datetime="{{ line.stamp }}">{{ line.at | day }}</time></p>{% endif %}
   {% if line.kind == "text" or line.kind in message_kinds %}
   <p class="byline"><span class="author" translate="no">{{ author(line, side) }}</span>
-    {% if line.author != side %}<time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>{% endif %}</p>
+    {% if line.author != side %}<time datetime="{{ line.stamp }}">{{ line.at | clock_time }}</time>{% endif %}</p>
   {% if line.withdrawn_at and side == "visitor" %}<p class="bubble" tabindex="-1">{{ _("Message withdrawn") }}</p>
   {% elif line.kind == "text" %}<div class="bubble" dir="auto"{{ in_language(line.language) }}>{{ line.body }}</div>
   {% else %}{{ message_kinds[line.kind](line, side) }}{% endif %}
@@ -422,14 +490,14 @@ ui = template("""
 
 {# Not said when it comes or changes: a mark is for who looks at the message. A withdrawal is said, in one piece. #}
 {% macro delivery(line, side) %}
-<p class="delivery"{% if not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.at.isoformat() }}">{{ line.at | clock_time }}</time>
+<p class="delivery"{% if not line.withdrawn_at %} aria-live="off"{% endif %}><time datetime="{{ line.stamp }}">{{ line.at | clock_time }}</time>
   {% if line.withdrawn_at %}<span class="withdrawn-words" id="withdrawn-{{ line.key }}">{{ icon("undo-2") }}{{ _("Withdrawn at %(time)s", time=line.withdrawn_at | clock_time) }} · <span translate="no">{{ line.name }}</span></span>
   {% elif side == "agent" %}<span class="mark sent">{{ icon("check") }}{{ _("Sent") }}</span><span class="mark got">{{ icon("check-check") }}{{ _("Delivered") }}</span><span class="mark read">{{ icon("check-check") }}{{ _("Read") }}</span>{% endif %}</p>
 {% endmacro %}
 
 {# In sight where the pointer or the focus is; the script takes it away in time. #}
 {% macro withdraw(line) %}
-<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.withdrawable_until.isoformat() }}" aria-live="off">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
+<button type="button" class="button quiet withdraw" title="{{ _("Withdraw: the visitor no longer sees this message") }}" hx-post="/chats/{{ line.chat }}/messages/{{ line.seq }}/withdrawal" hx-swap="none" data-gone-at="{{ line.gone_at }}" aria-live="off">{{ icon("undo-2") }}<span>{{ _("Withdraw") }}</span></button>
 {% endmacro %}
 
 {% macro whose(line, side) -%}

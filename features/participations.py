@@ -34,16 +34,18 @@ async def agents_in(chats: list[int]) -> dict[int, list[str]]:
     """Who is in each of them now, by name, in the order in which they came."""
     if not chats:
         return {}
-    rows = await (
-        Participation.select(Participation.chat, Participation.agent.name.as_alias("name"))
-        .where(Participation.chat.is_in(chats))
-        .where(Participation.left_at.is_null())
-        .order_by(Participation.id)
-    )
+    rows = await present_in(chats)
     present: dict[int, list[str]] = {}
     for row in rows:
         present.setdefault(row["chat"], []).append(row["name"])
     return present
+
+
+@prepared
+def present_in(chats: list[int]) -> Any:
+    query = Participation.select(Participation.chat, Participation.agent.name.as_alias("name"))
+    query = query.where(Participation.chat.is_in(chats)).where(Participation.left_at.is_null())
+    return query.order_by(Participation.id)
 
 
 async def visitors_of(agent: int) -> list[tuple[int, str]]:

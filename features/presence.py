@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import db
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Presence
 
 ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
@@ -91,8 +92,18 @@ async def _gone(rows: list[dict[str, Any]]) -> None:
 
 async def _is_live(whose: Whose) -> bool:
     if whose.agent is not None:
-        return await Presence.exists().where(Presence.agent == whose.agent)
-    return await Presence.exists().where(Presence.chat == whose.chat)
+        return bool(await pages_of_agent(whose.agent))
+    return bool(await pages_of_chat(whose.chat))
+
+
+@prepared
+def pages_of_agent(agent: int) -> Any:
+    return Presence.select(Presence.id).where(Presence.agent == agent).limit(1)
+
+
+@prepared
+def pages_of_chat(chat: int | None) -> Any:
+    return Presence.select(Presence.id).where(Presence.chat == chat).limit(1)
 
 
 async def _tell(whose: Whose, live: bool) -> None:

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 import db
 from db.clock import now
+from db.prepared import prepared
 from db.tables import Chat, PrivateAttachment, PrivateMessage, PrivateThread
 from features import files, identity, live, messages
 from features.access import Person, agent_of, may
@@ -115,20 +116,7 @@ async def counted(chat: int, by: int) -> int:
 
 
 async def thread(chat: int, after: int = 0) -> list[Note]:
-    rows = await (
-        PrivateMessage.select(
-            PrivateMessage.key,
-            PrivateMessage.seq,
-            PrivateMessage.after_seq,
-            PrivateMessage.agent,
-            PrivateMessage.name,
-            PrivateMessage.body,
-            PrivateMessage.sent_at,
-        )
-        .where(PrivateMessage.chat == chat)
-        .where(PrivateMessage.seq > after)
-        .order_by(PrivateMessage.seq)
-    )
+    rows = await rows_after(chat, after)
     added = await files_of(chat, after) if rows else {}
     return [
         Note(
@@ -144,6 +132,13 @@ async def thread(chat: int, after: int = 0) -> list[Note]:
         )
         for row in rows
     ]
+
+
+@prepared
+def rows_after(chat: int, after: int) -> Any:
+    note = PrivateMessage
+    query = note.select(note.key, note.seq, note.after_seq, note.agent, note.name, note.body, note.sent_at)
+    return query.where(note.chat == chat).where(note.seq > after).order_by(note.seq)
 
 
 async def files_of(chat: int, after: int) -> dict[int, list[dict[str, Any]]]:

@@ -11,6 +11,7 @@ pages forbids. Under each chart stands the table of what it shows.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, get
@@ -19,7 +20,7 @@ from litestar.params import FromQuery
 import layouts
 from db.clock import now
 from db.tables import Agent
-from features import desk, figures, queues, settings, spreadsheets, turns
+from features import aside, desk, figures, queues, settings, spreadsheets, turns
 from features.access import Person, agent_of, may
 from features.figures import Figures, OfAgent
 from layouts import _, html, template
@@ -96,7 +97,9 @@ async def agents_table(
     if asked.errors:
         return html(status_code=422)
     material = await figures.read(figures.span_of(*asked.days, desk.facts.time_zone))
-    rows = figures.of_agents(material.of(material.span, asked.queue), await names_of_agents())
+    names_of = await names_of_agents()
+    mine = partial(material.of, material.span, asked.queue)
+    rows = await aside.done(figures.reckoner, lambda: figures.of_agents(mine(), names_of))
     names = [_("Agent"), _("Answered"), _("Rejected"), _("Not answered"), _("Handling time, median (s)")]
     names += [_("Ratings"), _("Mean rating")]
     return spreadsheets.download(
@@ -167,12 +170,15 @@ async def report(asked: Asked, names: dict[int, str], person: Person) -> Report:
     zone, moment = desk.facts.time_zone, now()
     material = await figures.read(figures.span_of(*asked.days, zone))
     shown = {id: name for id, name in names.items() if asked.queue in (0, id)}
-    mine = material.of(material.span, asked.queue)
-    each = {id: figures.count(material.of(material.span, id), zone, moment) for id in shown}
-    agents = None
-    if "see_agent_reports" in person.permissions:
-        agents = figures.of_agents(mine, await names_of_agents())
-    return Report(asked, title_of(asked), shown, figures.count(mine, zone, moment), each, agents)
+    people = await names_of_agents() if "see_agent_reports" in person.permissions else None
+
+    def counted() -> Report:
+        mine = material.of(material.span, asked.queue)
+        each = {id: figures.count(material.of(material.span, id), zone, moment) for id in shown}
+        agents = None if people is None else figures.of_agents(mine, people)
+        return Report(asked, title_of(asked), shown, figures.count(mine, zone, moment), each, agents)
+
+    return await aside.done(figures.reckoner, counted)
 
 
 def title_of(asked: Asked) -> str:
@@ -210,7 +216,7 @@ def head() -> list[str]:
     ]
 
 
-async def lines(asked: Asked) -> Iterator[list[Any]]:
+async def lines(asked: Asked) -> list[list[Any]]:
     zone, moment = desk.facts.time_zone, now()
     first, last = asked.days
     material = await figures.read(figures.span_of(first, last, zone))
@@ -223,7 +229,7 @@ async def lines(asked: Asked) -> Iterator[list[Any]]:
             for id, name in names.items():
                 yield [day.isoformat(), name, *cells(figures.count(material.of(span, id), zone, moment))]
 
-    return each()
+    return await aside.done(figures.reckoner, lambda: list(each()))
 
 
 def cells(each: Figures) -> list[Any]:

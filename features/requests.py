@@ -15,6 +15,7 @@ from litestar import Request, Response, post
 from litestar.params import FromPath
 from markupsafe import Markup, escape
 
+from db.prepared import prepared
 from db.tables import Message, Reservation
 from features import identity, invites, live, masks, messages, private, routing
 from features.access import agent_of, may
@@ -49,8 +50,22 @@ class RequestFacts:
 
 async def open_request(agent: int) -> RequestFacts | None:
     """There is one at a time."""
+    row = await open_reservation.first(agent)
+    if row is None:
+        return None
+    row["subject"] = json.loads(row["subject"] or "{}")
+    row["invite"] = await invites.invitation(row["invite"]) if row["invite"] else None
+    so_far = await conversation_so_far(row["chat"]) if row["begun"] else Markup()
+    verified = (await identity.of_chats([row["chat"]])).get(row["chat"])
+    question = await first_question(row["chat"])
+    colleagues = bool(await agents_in([row["chat"]])) if row["begun"] else False
+    return RequestFacts(**row, colleagues=colleagues, question=question, so_far=so_far, verified=verified)
+
+
+@prepared
+def open_reservation(agent: int) -> Any:
     chat = Reservation.chat
-    row = await (
+    return (
         Reservation.select(
             Reservation.id,
             chat.id.as_alias("chat"),
@@ -68,17 +83,8 @@ async def open_request(agent: int) -> RequestFacts | None:
         )
         .where(Reservation.agent == agent)
         .where(Reservation.outcome == "")
-        .first()
+        .limit(1)
     )
-    if row is None:
-        return None
-    row["subject"] = json.loads(row["subject"] or "{}")
-    row["invite"] = await invites.invitation(row["invite"]) if row["invite"] else None
-    so_far = await conversation_so_far(row["chat"]) if row["begun"] else Markup()
-    verified = (await identity.of_chats([row["chat"]])).get(row["chat"])
-    question = await first_question(row["chat"])
-    colleagues = bool(await agents_in([row["chat"]])) if row["begun"] else False
-    return RequestFacts(**row, colleagues=colleagues, question=question, so_far=so_far, verified=verified)
 
 
 async def conversation_so_far(chat: int) -> Markup:

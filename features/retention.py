@@ -168,6 +168,16 @@ def last_night() -> datetime:
 async def purge(stop: asyncio.Event | None = None) -> forgetting.Gone:
     """Whatever has had its time, in every queue."""
     whole = forgetting.Gone()
+    try:
+        await take_all(whole, stop)
+    finally:  # once for all batches: it writes the whole database anew
+        if whole.conversations or whole.hashes:
+            await forgetting.finish(forgetting.Gone())
+    await forget_passers_by()
+    return whole
+
+
+async def take_all(whole: forgetting.Gone, stop: asyncio.Event | None) -> None:
     batches = 0
     for rule in await Retention.select():
         for days, past, take in (
@@ -180,8 +190,6 @@ async def purge(stop: asyncio.Event | None = None) -> forgetting.Gone:
                 if not await a_batch(await past(rule["queue"], until), take, whole):
                     break
                 await asyncio.sleep(PAUSE_S)
-    await forget_passers_by()
-    return whole
 
 
 Take = Callable[[Sequence[int]], Awaitable[forgetting.Gone]]
@@ -196,7 +204,7 @@ async def a_batch(chats: list[int], take: Take, whole: forgetting.Gone) -> bool:
         if gone.conversations or gone.hashes:
             await forgetting.receipt(None, gone)
     whole.add(gone)
-    await forgetting.finish(gone)
+    await forgetting.discard(gone)
     return bool(gone.conversations or gone.hashes)
 
 

@@ -22,10 +22,10 @@ from typing import Any
 import structlog
 
 import db
-from features import numbers, rounds
+from features import aside, numbers, rounds
 
 EVERY_S = 2
-AT_A_TIME = 50  # conversations
+AT_A_TIME = 20  # conversations
 WORD_LENGTH = 64  # characters; what follows is not looked at
 MOST_BYTES = 400_000  # of one conversation: PostgreSQL takes a megabyte
 MOST_WORDS = 12  # that are looked for at a time
@@ -167,27 +167,35 @@ FACTS = (
 
 
 async def catch_up() -> None:
-    """Until nothing is due. Others write in between."""
+    """Until nothing is due. What takes long happens before anything is written: others write meanwhile."""
     while rows := await db.sql(DUE, AT_A_TIME):
+        texts = await texts_of([row["id"] for row in rows])
+        words = await aside.done(clerk, words_of, texts)
         async with db.transaction():
             await db.lock("log words")
-            done = await take_in(await db.sql(DUE, AT_A_TIME))
-        if len(rows) < AT_A_TIME or not done:
+            done = [await take_in(row, words[row["id"]]) for row in rows]
+        if len(rows) < AT_A_TIME or not any(done):
             return
 
 
-async def take_in(due: Sequence[dict[str, Any]]) -> int:
-    """What is written meanwhile raises a number again, and is due again. A conversation to which something
-    happens at this moment stays due: whoever waited for one row with others in hand would be waited for."""
-    texts = await texts_of([row["id"] for row in due]) if due else {}
-    done = 0
-    for row in due:
-        await put(row["id"], " ".join(words_in(texts[row["id"]])))
-        done += len(await db.sql(COUNTED[db.dialect()], row["seq"], row["log_seq"], row["id"]))
-        if row["private_seq"]:
-            counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
-            await db.sql(counted, row["private_seq"], row["id"])
-    return done
+clerk = aside.threads(1, "words")
+
+
+def words_of(texts: dict[int, list[str]]) -> dict[int, str]:
+    return {chat: " ".join(words_in(said)) for chat, said in texts.items()}
+
+
+async def take_in(due: dict[str, Any], words: str) -> bool:
+    """What has been written meanwhile has raised a number, and is due again; what is no longer as it was due,
+    because it has changed or gone, is let alone. So is a conversation to which something happens at this
+    moment: whoever waited for one row with others in hand would be waited for."""
+    if not await db.sql(COUNTED[db.dialect()], due["seq"], due["log_seq"], due["id"]):
+        return False
+    await put(due["id"], words)
+    if due["private_seq"]:
+        counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
+        await db.sql(counted, due["private_seq"], due["id"])
+    return True
 
 
 async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:
@@ -224,9 +232,14 @@ async def forget(chat: int) -> None:
 
 
 async def forget_all(chats: Sequence[int]) -> None:
-    """As `forget`; on SQLite words that were deleted stay in the index until it is written anew."""
+    """As `forget`, of many. Nobody writes their words down again meanwhile."""
+    await db.lock("log words")
     for chat in chats:
         await forget(chat)
+
+
+async def write_anew() -> None:
+    """On SQLite words that were deleted stay in the index until then."""
     if db.dialect() == "sqlite":
         await db.sql("INSERT INTO log_words (log_words) VALUES ('optimize')")
 

@@ -7,29 +7,29 @@ At any moment, and for a week after the end, for whoever holds the visitor's tok
 `messages` tells: the public thread, and nothing else.
 """
 
-import asyncio
 import json
 import struct
 import unicodedata
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-import typst
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
 
 import layouts
 from db.clock import now
 from db.tables import Chat
-from features import desk, messages
+from features import aside, desk, messages
 from features.access import Caller, visitor, visitor_of
 from features.messages import Told
 from layouts import _, speaking, template
+
+if TYPE_CHECKING:
+    import typst
 
 KEPT_DAYS = 7  # after the end; as long as embed.js keeps the token
 FONTS = layouts.HERE.parent / "static" / "fonts"
@@ -187,16 +187,18 @@ def as_text(transcript: Transcript) -> str:
 # ---- as PDF ----------------------------------------------------------------------------------------------
 
 # One at a time, beside the event loop: streams go on while a long conversation is set.
-press = ThreadPoolExecutor(1, thread_name_prefix="transcript")
+press = aside.threads(1, "transcript")
 
 
 async def as_pdf(*transcripts: Transcript) -> bytes:
     """One, or several in one document."""
-    return await asyncio.get_running_loop().run_in_executor(press, printed, *transcripts)
+    return await aside.done(press, printed, *transcripts)
 
 
 def printed(*transcripts: Transcript) -> bytes:
     """What people wrote goes in as data, never as markup."""
+    import typst
+
     first = transcripts[0]
     paper = json.dumps(
         {
@@ -236,6 +238,8 @@ def conversation(transcript: Transcript) -> dict[str, Any]:
 
 
 def typeset(paper: str, *standards: Literal["ua-1"]) -> bytes:
+    import typst
+
     made = typst.compile(
         PAPER.encode(),
         font_paths=fonts(),
@@ -280,7 +284,9 @@ def reads_from_right(words: str) -> bool:
 
 
 @cache
-def fonts() -> typst.Fonts:
+def fonts() -> "typst.Fonts":
+    import typst
+
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
 
 

@@ -55,7 +55,7 @@ async def facts_of(visitor: int | None) -> Facts:
     """Of the visitor's unended chat, or of the one that ended last."""
     if visitor is None:
         return Facts("none")
-    row = await Chat.select().where(Chat.visitor == visitor).order_by(Chat.id, ascending=False).first()
+    row = await last_chat.first(visitor)
     if row is None or (row["state"] == "ended" and row["started_at"] is None):
         return Facts("none")
     waiting, active, ended = (row["state"] == each for each in ("waiting", "active", "ended"))
@@ -81,6 +81,11 @@ async def facts_of(visitor: int | None) -> Facts:
     )
 
 
+@prepared
+def last_chat(visitor: int) -> Any:
+    return Chat.select().where(Chat.visitor == visitor).order_by(Chat.id, ascending=False).limit(1)
+
+
 async def facts_to_show(visitor: int | None) -> Facts:
     """For a page that has just come. A chat that ended a while ago is not shown: the page may be in front of
     somebody else by now."""
@@ -92,19 +97,27 @@ async def facts_to_show(visitor: int | None) -> Facts:
 
 
 async def attending(chat: int) -> list[Attending]:
-    rows = await (
-        Participation.select(Participation.agent.id.as_alias("id"), Participation.agent.name.as_alias("name"))
-        .where(Participation.chat == chat)
+    rows = await seats(chat)
+    if not rows:
+        return []
+    line = {row["agent"]: row["here"] for row in await readiness_of([row["id"] for row in rows])}
+    return [Attending(row["name"], line.get(row["id"], False)) for row in rows]
+
+
+@prepared
+def seats(chat: int) -> Any:
+    agent = Participation.agent
+    query = Participation.select(agent.id.as_alias("id"), agent.name.as_alias("name"))
+    return (
+        query.where(Participation.chat == chat)
         .where(Participation.left_at.is_null())
         .order_by(Participation.id)
     )
-    if not rows:
-        return []
-    here = await Readiness.select(Readiness.agent, Readiness.here).where(
-        Readiness.agent.is_in([row["id"] for row in rows])
-    )
-    line = {row["agent"]: row["here"] for row in here}
-    return [Attending(row["name"], line.get(row["id"], False)) for row in rows]
+
+
+@prepared
+def readiness_of(agents: list[int]) -> Any:
+    return Readiness.select(Readiness.agent, Readiness.here).where(Readiness.agent.is_in(agents))
 
 
 async def started(caller: Caller) -> dict[str, Any]:

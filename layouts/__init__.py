@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
@@ -113,14 +113,20 @@ def in_the_netherlands(text: str) -> str:
 
 
 def clock_time(moment: datetime, there: ZoneInfo | None = None) -> str:
-    return format_time(moment.astimezone(there or zone), "short", locale=locale())
+    local = moment.astimezone(there or zone)
+    return wall_time(local.hour * 60 + local.minute, locale())
+
+
+@cache
+def wall_time(minute: int, where: str) -> str:
+    return format_time(time(minute // 60 % 24, minute % 60), "short", locale=where)
 
 
 def minute_time(minute: int) -> str:
     """Of a day on the wall. Midnight at its end is no time that a clock knows, and yet when a desk closes."""
     if minute == MINUTES:
         return "24:00"
-    return format_time(time(minute // 60 % 24, minute % 60), "short", locale=locale())
+    return wall_time(minute, locale())
 
 
 def day(moment: datetime) -> str:
@@ -157,7 +163,12 @@ def written_date(text: str) -> str:
 
 
 def number(n: float) -> str:
-    return format_decimal(n, locale=locale())
+    return figures(n, locale())
+
+
+@lru_cache(maxsize=1024)
+def figures(n: float, where: str) -> str:
+    return format_decimal(n, locale=where)
 
 
 def decimal(n: float) -> str:
@@ -219,7 +230,17 @@ env = Environment(
 
 def told(message: str, **words: Any) -> Markup:
     """What a template says. A number is written as the language does; what only names comes as text."""
-    return Markup(translations(locale()).gettext(message)) % in_figures(words)  # noqa: S704 – a translation, which is ours
+    return said(message, locale()) % in_figures(words) if words else said_so(message, locale())
+
+
+@cache
+def said(message: str, where: str) -> Markup:
+    return Markup(translations(where).gettext(message))  # noqa: S704 – a translation, which is ours
+
+
+@cache
+def said_so(message: str, where: str) -> Markup:
+    return said(message, where) % {}
 
 
 def counted(one: str, many: str, num: int, **words: Any) -> Markup:

@@ -314,6 +314,59 @@ async def test_a_flood_leaves_the_pages_of_a_chat_as_they_should_be(desk: Desk) 
         assert any('id="status"' in event.data for event in talk.window.events[before:]), "drawn whole"
 
 
+async def test_who_reads_nothing_is_cut_off_and_has_left(draw: Draw) -> None:
+    """Not who has nothing to read."""
+    reader, quiet = Reader(), Reader()
+    loop = asyncio.get_running_loop()
+    never = asyncio.Event()
+
+    async def stuck(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    async def taken(message: dict[str, Any]) -> None:
+        pass
+
+    lines = [
+        loop.create_task(live.response("proef", who)({"type": "http", "method": "GET"}, never.wait, send))  # type: ignore[arg-type]
+        for who, send in ((reader, stuck), (quiet, taken))
+    ]
+    await scenes.eventually_true(is_sending)
+    live.cut_off(loop.time() + live.SEND_TIMEOUT_S - 1)
+    await asyncio.sleep(0)
+    assert not any(line.done() for line in lines), "there is still time"
+    live.cut_off(loop.time() + live.SEND_TIMEOUT_S + 1)
+    with pytest.raises(asyncio.CancelledError):
+        await lines[0]
+    await live.finished()
+    assert reader.life == ["opened", "closed"]
+    assert quiet.life == ["opened"]
+    lines[1].cancel()
+    await asyncio.gather(lines[1], return_exceptions=True)
+
+
+async def is_sending() -> bool:
+    return any(line.sending_since for line in live.lines)
+
+
+async def test_who_goes_has_left_at_once(draw: Draw) -> None:
+    reader, gone = Reader(), asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def taken(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            gone.set()
+
+    async with asyncio.timeout(SOON_S):
+        await live.response("proef", reader)({"type": "http", "method": "GET"}, receive, taken)  # type: ignore[arg-type]
+    await live.finished()
+    assert reader.life == ["opened", "closed"]
+    assert reader.subscription not in live.streams
+
+
 # ---- the answer ------------------------------------------------------------------------------------------
 
 

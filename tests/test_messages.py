@@ -1,6 +1,7 @@
 """Messages: what is taken, what is refused and with which words, and how it is shown on both sides."""
 
 import asyncio
+import re
 
 import pytest
 from markupsafe import escape
@@ -243,3 +244,18 @@ async def test_a_name_runs_nowhere_either(desk: Desk) -> None:
     await an.open()
     assert "&lt;b onclick=alert(1)&gt;Jef&lt;/b&gt;" in (an.screen.tree.html or "")
     assert not an.screen.has("[onclick]")
+
+
+async def test_a_message_that_comes_is_to_the_letter_what_a_reload_shows(desk: Desk) -> None:
+    """Of what comes, most is not drawn anew for each: names, words and moments are filled in."""
+    talk = await scenes.connected(desk)
+    evil = "<b>&amp; %s {} \ufdd0\ufdd3 https://example.be/?a=1&b=2"
+    answers = [
+        *[await talk.jef.say(text) for text in (evil, "Nog iets")],
+        *[await talk.an.say(talk.chat, text) for text in (evil, "Goed zo")],
+    ]
+    pages = [(await talk.jef.get("/chat")).text] * 2 + [(await talk.an.get("/console")).text] * 2
+    for answer, page in zip(answers, pages, strict=True):
+        (drawn,) = re.findall(r"<li .*</li>", answer.text, re.DOTALL)
+        assert drawn in page
+    assert "withdrawal" in answers[-1].text, "with what its author can do about it"

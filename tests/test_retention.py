@@ -131,6 +131,36 @@ async def test_what_has_had_its_time_is_nowhere_any_more(
     assert list(places_with(example_database, CANARY)) == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])  # PostgreSQL cleans up beside those who talk
+async def test_the_database_is_not_written_anew_while_people_talk(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would wait for it, if it is large."""
+    over = await talk_with_everything(desk)
+    lea = await desk.visitor().begin("Dag")
+    monkeypatch.setattr(forgetting, "QUICK_BYTES", 0)
+    async with db.transaction():
+        await forgetting.receipt(None, await forgetting.erase([int(over.chat)]))
+    assert not await forgetting.wiped()
+    assert not await is_wiped()
+    await lea.end()
+    assert await forgetting.wiped()
+    assert await is_wiped()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_nor_do_they_keep_it_from_happening_for_ever(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = await talk_with_everything(desk)
+    await desk.visitor().begin("Dag")
+    monkeypatch.setattr(forgetting, "QUICK_BYTES", 0)
+    async with db.transaction():
+        await forgetting.receipt(None, await forgetting.erase([int(over.chat)]))
+    clock.shift(forgetting.AT_LAST.total_seconds())
+    assert await forgetting.wiped()
+
+
 async def test_what_has_not_had_its_time_stays(desk: Desk, clock: Clock, example_database: str) -> None:
     talk = await talk_with_everything(desk)
     await keep(desk)

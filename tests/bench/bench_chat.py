@@ -1,82 +1,167 @@
-"""How fast conversations are: messages written, and the turn from one page to the other.
+"""How fast Balie is: messages written, the turn from page to page, open pages, and who waits for whom.
 
-python -m tests.bench.bench_chat [sqlite] [postgresql] [--seconds 5] [--chats 1,100,500]
+python -m tests.bench.bench_chat [sqlite] [postgresql] [--seconds 10] [--chats 1,100,500] [--past 10000]
 
-The server has one core to itself, the load another. Beside each figure stands the floor, in the same run: a
-bare Litestar application that answers as many bytes after one synced insert, without any rules.
+The server has one core to itself, the load another; give it a machine on which nothing else happens. Beside
+the figures stand, in the same run, the floor (a bare Litestar application that answers as many bytes after
+one synced insert, and bare streams) and Node's bare http, where there is Node. Every history is checked. At
+the end: what had to be reached, and whether it was; a status other than 0 says that something was not.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import secrets
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import db
 from tests.bench import desk, load
+from tests.bench.servers import LOAD_CORE, ROOT, balie, floor, node, talks_of_floor
 from tests.conftest import Databases
-from tests.processes import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVER_CORE, LOAD_CORE = 0, 1
-WIDGET = "bench"
 BUTTONS = 5_000
+IDLE_S = 20
+PURGED_S = 30
+WAITING_CHATS = 26  # in which somebody talks while others do something heavy
+MOST_MS = {100: 5, 500: 10}  # of 99 turns in a hundred
+HEAVY = ("nothing", "sign-ins", "upload", "transcript", "report")
+
+Figures = dict[str, float]
+Work = Callable[..., Figures]
+
+
+@dataclass
+class Verdicts:
+    """What has to be reached, and what was."""
+
+    lines: list[tuple[bool, str]] = field(default_factory=list)
+
+    def most(self, what: str, figure: float, bound: float, unit: str = "") -> None:
+        self.lines.append((figure <= bound, f"{what:58} {figure:10.1f} ≤ {bound:8.1f} {unit}"))
+
+    def least(self, what: str, figure: float, bound: float, unit: str = "") -> None:
+        self.lines.append((figure >= bound, f"{what:58} {figure:10.2f} ≥ {bound:8.2f} {unit}"))
+
+    def told(self) -> int:
+        print("\nwhat had to be reached")
+        for good, line in self.lines:
+            print("  " if good else "✗ ", line)
+        return 0 if all(good for good, _line in self.lines) else 1
 
 
 async def main() -> int:
     given = argparse.ArgumentParser()
     given.add_argument("engines", nargs="*", default=["sqlite", "postgresql"])
-    given.add_argument("--seconds", type=float, default=5)
+    given.add_argument("--seconds", type=float, default=10)
     given.add_argument("--chats", default="1,100,500")
+    given.add_argument("--past", type=int, default=10_000)
     options = given.parse_args()
     counts = [int(each) for each in options.chats.split(",")]
+    verdicts = Verdicts()
+    posts: Figures = {}
     with tempfile.TemporaryDirectory() as directory:
         databases = Databases(Path(directory) / "bench")
         databases.directory.mkdir()
+        floors(databases.directory, options.seconds, posts)
         for engine in options.engines:
-            await measure(engine, databases, counts, options.seconds)
+            await conversations(engine, databases, counts, options.seconds, posts, verdicts)
+            await open_pages(engine, databases, max(counts), verdicts)
+            await delays(engine, databases, options.seconds, options.past, verdicts)
         if databases.server is not None:
             databases.server.cleanup()
-    return 0
+    if {"sqlite", "postgresql"} <= posts.keys():
+        verdicts.least("posts on PostgreSQL / on SQLite", posts["postgresql"] / posts["sqlite"], 0.5)
+    return verdicts.told()
 
 
-async def measure(engine: str, databases: Databases, counts: list[int], seconds: float) -> None:
-    with floor(databases.directory) as (port, pid):
-        print(f"{engine}: floor   ", told(work("posts", port, pid, talks_of_floor(), seconds)), flush=True)
+# ---- what is measured ------------------------------------------------------------------------------------
+
+
+def floors(directory: Path, seconds: float, posts: Figures) -> None:
+    for name, made in (("floor", floor(directory)), ("node", node(directory))):
+        if made is None:
+            continue
+        with made as (port, pid):
+            ask = partial(work, name, port, pid, talks_of_floor())
+            posts[name] = ask("posts", seconds)["per_s"]
+            ask("bare_streams", BUTTONS)
+
+
+async def conversations(
+    engine: str, databases: Databases, counts: list[int], seconds: float, posts: Figures, verdicts: Verdicts
+) -> None:
+    url, talks = await filled(engine, databases, max(counts))
+    with balie(url, databases.directory) as (port, pid):
+        posts[engine] = work(engine, port, pid, talks[:32], "posts", seconds)["per_s"]
+        verdicts.least(f"{engine}: posts", posts[engine], 2_500, "a second")
+        verdicts.least(f"{engine}: posts / floor", posts[engine] / posts["floor"], 0.5)
+        for count in counts:
+            done = work(engine, port, pid, talks[:count], "turns", seconds)
+            for fault in ("lost", "doubled", "disordered"):
+                verdicts.most(f"{engine}: {fault} in {count} chats", done[fault], 0)
+            if count in MOST_MS:
+                verdicts.most(f"{engine}: turn p99 in {count} chats", done["p99"], MOST_MS[count], "ms")
+
+
+async def open_pages(engine: str, databases: Databases, count: int, verdicts: Verdicts) -> None:
+    url, talks = await filled(engine, databases, count + 1)
+    (last, talks) = talks[-1], talks[:-1]
+    for kind in ("windows", "consoles"):
+        with balie(url, databases.directory) as (port, pid):
+            done = work(engine, port, pid, talks, "streams", IDLE_S, kind)
+            verdicts.most(f"{engine}: memory of each of {kind}", done["kb_each"], 60, "kB")
+    with balie(url, databases.directory) as (port, pid):
+        done = work(engine, port, pid, [last], "buttons", BUTTONS)
+        verdicts.most(f"{engine}: memory of a button", done["kb_each"], 14, "kB")
+        verdicts.most(f"{engine}: {BUTTONS} buttons turn", done["turned_ms"], 150, "ms")
+        verdicts.most(f"{engine}: {BUTTONS} buttons come back", done["all_again_s"], 3, "s")
+    with balie(url, databases.directory) as (port, pid):
+        done = work(engine, port, pid, talks, "together", BUTTONS)
+        verdicts.most(f"{engine}: {count} chats, {BUTTONS} buttons", done["whole_process_mb"], 200, "MB")
+
+
+async def delays(engine: str, databases: Databases, seconds: float, past: int, verdicts: Verdicts) -> None:
+    url, talks = await filled(engine, databases, WAITING_CHATS, past)
+    with balie(url, databases.directory) as (port, pid):
+        quiet = 0.0
+        for what in HEAVY:
+            most = work(engine, port, pid, talks, "delays", seconds, what)["most"]
+            if what == HEAVY[0]:
+                quiet = most
+            else:
+                verdicts.most(f"{engine}: longer wait through {what}", most - quiet, 50, "ms")
+    await db.connect(url)
+    await desk.kept_for_a_while()
+    await db.disconnect()
+    with balie(url, databases.directory) as (port, pid):
+        most = work(engine, port, pid, talks, "delays", PURGED_S, "purge")["most"]
+        verdicts.most(f"{engine}: longer wait through a purge", most - quiet, 50, "ms")
+    await db.connect(url)
+    print(f"{engine}: purged in that time: {past - await desk.left_of_the_past()} conversations", flush=True)
+    await db.disconnect()
+
+
+async def filled(engine: str, databases: Databases, count: int, past: int = 0) -> tuple[str, list[load.Talk]]:
+    """A desk at which so many talk, and so many have talked."""
     url = await databases.make(engine, "empty")
     await db.connect(url)
-    talks = await desk.fill(max(counts))
+    talks = await desk.fill(count)
+    if past:
+        await desk.long_ago(past)
+        await desk.one_long(talks[0])
     await db.disconnect()
-    with balie(url, databases.directory) as (port, pid):
-        print(f"{engine}: balie   ", told(work("posts", port, pid, talks[:32], seconds)), flush=True)
-        print(f"{engine}: windows ", told(work("windows", port, pid, talks, 20)), flush=True)
-        for count in counts:
-            done = work("turns", port, pid, talks[:count], seconds)
-            print(f"{engine}: turn {count:4}", told(done), flush=True)
-    await db.connect(url)
-    (last,) = await desk.fill(1)
-    await db.disconnect()
-    with balie(url, databases.directory) as (port, pid):
-        print(f"{engine}: buttons ", told(work("buttons", port, pid, [last], BUTTONS)), flush=True)
+    return url, talks
 
 
-def told(done: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.1f}" for name, value in done.items())
-
-
-def work(kind: str, port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, float]:
+def work(who: str, port: int, pid: int, talks: list[load.Talk], kind: str, *how: float | str) -> Figures:
     """In a process of its own; with the share of its core that the server needed for it."""
-    given = json.dumps([kind, port, pid, [asdict(talk) for talk in talks], seconds])
+    given = json.dumps([kind, port, pid, [asdict(talk) for talk in talks], *how])
     child = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_chat_load"],
         input=given.encode(),
@@ -85,57 +170,10 @@ def work(kind: str, port: int, pid: int, talks: list[load.Talk], seconds: float)
         check=True,
         preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
     )
-    done: dict[str, float] = json.loads(child.stdout)
+    done: Figures = json.loads(child.stdout)
+    what = f"{kind} {how[-1] if isinstance(how[-1], str) else len(talks)}"
+    print(f"{who:10} {what:20}", "  ".join(f"{name} {value:.1f}" for name, value in done.items()), flush=True)
     return done
-
-
-# ---- servers ---------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-    )
-    try:
-        until = time.monotonic() + 30
-        while not listening(port):
-            assert process.poll() is None
-            assert time.monotonic() < until, "the server did not start"
-            time.sleep(0.1)
-        yield port, process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def balie(url: str, directory: Path) -> AbstractContextManager[tuple[int, int]]:
-    port = free_port()
-    return running(
-        [sys.executable, "app.py", "serve", "--port", str(port), "--data", str(directory / "data")],
-        port,
-        {"BALIE_DATABASE_URL": url},
-    )
-
-
-def floor(directory: Path) -> AbstractContextManager[tuple[int, int]]:
-    port = free_port()
-    return running(
-        [sys.executable, "-m", "tests.bench.floor", str(port), str(directory / "floor.sqlite3")], port, {}
-    )
-
-
-def talks_of_floor() -> list[load.Talk]:
-    return [load.Talk(number, secrets.token_urlsafe(32), WIDGET, "", "") for number in range(32)]
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench import delays as waits
 from tests.bench import load
 from tests.bench.crowd import Crowd
 
 
 async def main() -> None:
-    kind, port, pid, talks, seconds = json.load(sys.stdin)
-    done = await DO[kind](port, pid, [load.Talk(**talk) for talk in talks], seconds)
+    kind, port, pid, talks, *how = json.load(sys.stdin)
+    done = await DO[kind](port, pid, [load.Talk(**talk) for talk in talks], *how)
     json.dump(done, sys.stdout)
 
 
@@ -75,21 +76,70 @@ async def buttons(port: int, pid: int, talks: list[load.Talk], seconds: float) -
     }
 
 
-async def windows(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
-    """Everybody in a chat has a page open, and nothing happens."""
+async def streams(port: int, pid: int, talks: list[load.Talk], seconds: float, kind: str) -> dict[str, Any]:
+    """Everybody in a chat has a page open, or every agent a console; nothing happens; then all come back."""
+    side = kind[0]
+    count = len(talks) if side == "w" else len({talk.cookie for talk in talks})
     memory, cpu = rss(pid), cpu_s(pid)
-    async with load.pages(port, talks, load.History()):
-        streams = len(talks) + len({talk.cookie for talk in talks})
-        each, cost = (rss(pid) - memory) / streams, (cpu_s(pid) - cpu) / streams
+    async with load.pages(port, talks, load.History(), side):
+        each, cost = (rss(pid) - memory) / count, (cpu_s(pid) - cpu) / count
         cpu = cpu_s(pid)
         await asyncio.sleep(seconds)
         idle = (cpu_s(pid) - cpu) / seconds * 100
+    await asyncio.sleep(1)
+    cpu = cpu_s(pid)
+    async with load.pages(port, talks, load.History(), side):
+        again = (cpu_s(pid) - cpu) / count
     return {
-        "count": streams,
+        "count": count,
         "kb_each": each / 1024,
         "cpu_us_to_connect": cost * 1e6,
+        "cpu_us_to_come_back": again * 1e6,
         "idle_cpu_percent": idle,
     }
+
+
+async def together(port: int, pid: int, talks: list[load.Talk], count: float) -> dict[str, Any]:
+    """A whole desk: all in its chats, and so many host pages."""
+    crowd = Crowd(port, talks[0].widget)
+    async with load.pages(port, talks, load.History()):
+        await crowd.open(int(count))
+        await asyncio.sleep(2)
+        return {"chats": len(talks), "buttons": count, "whole_process_mb": rss(pid) / 2**20}
+
+
+async def bare_streams(port: int, pid: int, talks: list[load.Talk], count: float) -> dict[str, Any]:
+    """What `buttons` costs without rules."""
+    crowd, line = Crowd(port, talks[0].widget), load.Line(port)
+    memory, cpu = rss(pid), cpu_s(pid)
+    await crowd.open(int(count))
+    each, cost = (rss(pid) - memory) / count, (cpu_s(pid) - cpu) / count
+    crowd.close()
+    await asyncio.sleep(2)
+    again = await crowd.open(int(count))
+    seen, began = crowd.frames, time.perf_counter()
+    await line.ask("POST", "/turn", "")
+    await crowd.until(seen + int(count))
+    turned = time.perf_counter() - began
+    return {
+        "count": count,
+        "kb_each": each / 1024,
+        "cpu_us_to_connect": cost * 1e6,
+        "all_again_s": again,
+        "turned_ms": turned * 1000,
+    }
+
+
+async def delays(
+    port: int, pid: int, talks: list[load.Talk], seconds: float, what: str = ""
+) -> dict[str, Any]:
+    works = {
+        "sign-ins": lambda: waits.sign_ins(port),
+        "upload": lambda: waits.upload(port, talks[0]),
+        "transcript": lambda: waits.transcript(port, talks[0]),
+        "report": lambda: waits.report(port, talks[0]),
+    }
+    return await waits.measured(port, talks[1:], seconds, works[what]() if what in works else None)
 
 
 def rss(pid: int) -> int:
@@ -101,6 +151,6 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-DO = {"posts": posts, "turns": turns, "buttons": buttons, "windows": windows}
+DO = {each.__name__: each for each in (posts, turns, buttons, streams, together, bare_streams, delays)}
 
 asyncio.run(main())

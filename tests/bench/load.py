@@ -143,9 +143,9 @@ async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, floa
 
 
 @asynccontextmanager
-async def pages(port: int, talks: list[Talk], history: History) -> AsyncIterator[None]:
-    """Everybody has its page open: a console per agent, a window per visitor."""
-    consoles = {talk.cookie: talk for talk in talks}
+async def pages(port: int, talks: list[Talk], history: History, sides: str = "cw") -> AsyncIterator[None]:
+    """Everybody has its page open: a (c)onsole per agent, a (w)indow per visitor."""
+    consoles = {talk.cookie: talk for talk in talks if "c" in sides}
     streams = [
         asyncio.create_task(stay(port, "/console/stream", agents(talk), "/console/beat", history, "a"))
         for talk in consoles.values()
@@ -153,6 +153,7 @@ async def pages(port: int, talks: list[Talk], history: History) -> AsyncIterator
     streams += [
         asyncio.create_task(stay(port, "/chat/stream?after=0", visitors(talk), "/chat/beat", history, "v"))
         for talk in talks
+        if "w" in sides
     ]
     await asyncio.sleep(2 + len(talks) / 50)
     yield

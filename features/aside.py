@@ -1,0 +1,34 @@
+"""Aside: what takes long is computed beside the event loop, on few threads, which give way to it. No URLs.
+
+However many ask at once, so many are at work and the rest wait: a hundred people who sign in at nine o'clock,
+or a report of a year, are no reason for anybody's stream to stand still.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+NICE = 5
+
+
+def threads(count: int, name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=give_way)
+
+
+def give_way() -> None:
+    """On Linux a thread has a niceness of its own; elsewhere it is all the process's, and stays as it is."""
+    if hasattr(os, "sched_getaffinity"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+async def done(where: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+    """What work(*args) returns, in the language that is being spoken here."""
+    return await asyncio.get_running_loop().run_in_executor(where, copy_context().run, work, *args)
