@@ -345,18 +345,18 @@ def give_memory_back() -> None:
     to itself, glibc keeps as much as it has ever needed. Others have no such setting."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_TOP_PAD, KEPT_BYTES)
+        for setting in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD):
+            libc.mallopt(setting, KEPT_BYTES)
+        libc.malloc_trim(0)
 
 
 def freeze() -> None:
     """What was made at the start stays: the collector need not look at it again in the middle of a chat."""
-    give_memory_back()
     if not settings.demo:
         layouts.warm_up()
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
+    give_memory_back()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
 
