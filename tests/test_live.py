@@ -59,7 +59,8 @@ class Draw(Protocol):
 
 @pytest.fixture
 def draw() -> Iterator[Draw]:
-    """Registers a redraw of this file's page, for the length of a test."""
+    """Registers a redraw of this file's page, for the length of a test. No server is being stopped here."""
+    live.stopping = False
 
     def register(*events: type[live.Event]) -> Callable[[live.Redraw], live.Redraw]:
         return live.on(*events, page="proef")
