@@ -59,6 +59,7 @@ from features import (
     invites,
     lacking,
     ledger,
+    lines,
     links,
     live,
     log,
@@ -130,6 +131,7 @@ from features import (
 ALL: tuple[ModuleType, ...] = (
     counters,
     rounds,
+    lines,
     aside,
     live,
     desk,

@@ -12,27 +12,25 @@ every few seconds, should a process have died between a commit and its telling.
 import asyncio
 import contextlib
 import random
-import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Protocol, Union
 
 import msgspec
 import structlog
 from markupsafe import Markup
 from sse_starlette import EventSourceResponse
-from sse_starlette.event import ensure_bytes
 
 import db
 from db.away import unless_away
-from features import counters, rounds
+from features import counters, lines, rounds
 from layouts import speaking
 
 log = structlog.get_logger(__name__)
 
 BEAT_S = 15  # a page that does not answer two of these is gone (presence)
 BACKLOG = 200  # events a slow page may be behind before it is told to read everything anew
-SEND_TIMEOUT_S = 30
 NOTED_S = 2
 RECONNECT_MS = 500
 COME_BACK_MS = 4  # when all are sent away at once, each may come back so much later than the one before
@@ -258,7 +256,6 @@ def numbered(kind: str, grown: Callable[[int], Event]) -> Callable[[Read], Read]
 
 async def recheck_all() -> None:
     """All that the pages of this process follow, one query of each kind."""
-    cut_off(asyncio.get_running_loop().time())
     for kind in heads:
         await recheck(kind)
 
@@ -288,63 +285,7 @@ GONE = "gone"
 
 def response(page: str, viewer: Viewer) -> EventSourceResponse:
     """The stream of one page."""
-    return Line(page, viewer)
-
-
-class Line(EventSourceResponse):
-    """What the library says to a page, with a quarter of its tasks: it keeps four for each stream, which
-    weigh more than all that we hold for it, and a cancel scope for each message. Its ping is our beat, its
-    end of the server our `stop`; what is left is to notice a page that goes, and one that reads nothing."""
-
-    def __init__(self, page: str, viewer: Viewer) -> None:
-        super().__init__(stream(page, viewer), headers={"Cache-Control": "no-store"})
-        self.subscription = viewer.subscription
-        self.sending_since: float | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        loop = asyncio.get_running_loop()
-        self.task = asyncio.current_task()
-        watch = loop.create_task(self.watch(receive))
-        lines.add(self)
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with contextlib.aclosing(self.body_iterator) as messages:  # type: ignore[type-var]
-                async for message in messages:
-                    self.sending_since = loop.time()
-                    body = encoded(message)
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
-                    self.sending_since = None
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            lines.discard(self)
-            watch.cancel()
-
-    async def watch(self, receive: Any) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self.subscription.put(Stopped(GONE))
-
-
-lines: set[Line] = set()
-
-
-def cut_off(moment: float) -> None:
-    """Who has read nothing for so long, although there was something to read."""
-    for line in tuple(lines):
-        if line.sending_since and line.sending_since < moment - SEND_TIMEOUT_S and line.task:
-            line.task.cancel()
-
-
-def encoded(message: Any) -> bytes:
-    """As the library does it, except for the one kind of message that goes out all the time."""
-    if message.keys() <= {"data", "id"}:
-        data = END_OF_LINE.sub("\r\ndata: ", message["data"])
-        name = f"id: {message['id']}\r\n" if "id" in message else ""
-        return f"{name}data: {data}\r\n\r\n".encode()
-    return ensure_bytes(message, EventSourceResponse.DEFAULT_SEPARATOR)
-
-
-END_OF_LINE = re.compile("\r\n|\r|\n")
+    return lines.Line(stream(page, viewer), partial(viewer.subscription.put, Stopped(GONE)))
 
 
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:

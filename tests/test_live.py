@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 import features
 from db.tables import Chat
-from features import live
+from features import lines, live
 from features.messages import MessagePosted
 from layouts import _
 from tests import scenes
@@ -328,26 +328,26 @@ async def test_who_reads_nothing_is_cut_off_and_has_left(draw: Draw) -> None:
     async def taken(message: dict[str, Any]) -> None:
         pass
 
-    lines = [
+    open_ones = [
         loop.create_task(live.response("proef", who)({"type": "http", "method": "GET"}, never.wait, send))  # type: ignore[arg-type]
         for who, send in ((reader, stuck), (quiet, taken))
     ]
     await scenes.eventually_true(is_sending)
-    live.cut_off(loop.time() + live.SEND_TIMEOUT_S - 1)
+    lines.cut_off(loop.time() + lines.SEND_TIMEOUT_S - 1)
     await asyncio.sleep(0)
-    assert not any(line.done() for line in lines), "there is still time"
-    live.cut_off(loop.time() + live.SEND_TIMEOUT_S + 1)
+    assert not any(line.done() for line in open_ones), "there is still time"
+    lines.cut_off(loop.time() + lines.SEND_TIMEOUT_S + 1)
     with pytest.raises(asyncio.CancelledError):
-        await lines[0]
+        await open_ones[0]
     await live.finished()
     assert reader.life == ["opened", "closed"]
     assert quiet.life == ["opened"]
-    lines[1].cancel()
-    await asyncio.gather(lines[1], return_exceptions=True)
+    open_ones[1].cancel()
+    await asyncio.gather(open_ones[1], return_exceptions=True)
 
 
 async def is_sending() -> bool:
-    return any(line.sending_since for line in live.lines)
+    return any(line.sending_since for line in lines.lines)
 
 
 async def test_who_goes_has_left_at_once(draw: Draw) -> None:

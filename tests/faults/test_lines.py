@@ -12,7 +12,7 @@ import pytest
 
 import app
 from db.tables import Chat
-from features import live, routing
+from features import lines, live, routing
 from tests.bench import desk, load
 from tests.bench.load import Talk
 from tests.conftest import Clock, serving
@@ -67,11 +67,11 @@ class Here:
 
 @pytest.fixture
 async def near(
-    database: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, clock: Clock, impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Room]:
     """One conversation; beats come quickly, and whoever takes nothing is soon given up."""
     monkeypatch.setattr(live, "BEAT_S", BEAT_S)
-    monkeypatch.setattr(live, "SEND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(lines, "SEND_TIMEOUT_S", 0.5)
     monkeypatch.setattr(app, "UNREAD_S", 1)
     async with serving(database, tmp_path) as served:
         room = Room(Here(served.url), await desk.fill(1))
