@@ -26,6 +26,14 @@ from tests.processes import free_port, is_up, wait_until_up
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 20
+LONG_S = 900
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --long a server is started many times."""
+    for item in items:
+        if config.getoption("--long") and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(LONG_S))
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def long(request: pytest.FixtureRequest) -> bool:
 
 
 class Server:
-    """`bin/balie serve`, as a service manager runs it."""
+    """`bin/balie demo`, as a service manager would run it: it is up sooner than a desk of one's own."""
 
     def __init__(self, database: str, data: Path) -> None:
         self.database, self.data, self.port = database, data, free_port()
@@ -46,7 +54,7 @@ class Server:
         own = {"BALIE_DATABASE_URL": self.database, "BALIE_DATA": str(self.data)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "serve", "--port", str(self.port)],
+                [sys.executable, "app.py", "demo", "--port", str(self.port)],
                 cwd=ROOT,
                 env={**os.environ, **own, **self.environment},
                 stdout=log,
@@ -136,10 +144,11 @@ async def server(
     servers: dict[str, Server],
     engine: str,
     databases: Databases,
+    cheap_passwords: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Server:
     if engine not in servers:
-        url = await databases.make(engine, "empty")
+        url = await databases.make(engine, "example")
         servers[engine] = Server(url, tmp_path_factory.mktemp(engine) / "data")
     found = servers[engine]
     if not found.runs or found.environment:

@@ -22,7 +22,7 @@ from tests.bench.load import Line, Talk
 ITEM = re.compile(rb'<li id="m-([A-Za-z0-9_-]+)" data-seq="(\d+)"')
 SECRET = "geheim-onder-ons"
 TRY_AGAIN_S = 0.1
-PATIENCE_S = 30
+PATIENCE_S = 60  # a server that is killed has to start meanwhile, on a machine that may be busy
 QUIET_S = 36  # the page's own rule: 2.4 beats without a word, and it opens another stream
 
 
