@@ -285,7 +285,7 @@ async def test_an_agent_who_vanishes_while_it_is_asked_keeps_nobody_waiting(hall
         await asyncio.gather(*(vanishes(hall, chat, how) for chat, how in hows.items()))
         away = sum(how != "is back" for how in hows.values())
         gone = readiness.gone_at.is_not_null()
-        await scenes.eventually_true(partial(is_count, readiness, gone, away))
+        await scenes.eventually_true(partial(is_count, readiness, gone, away), LONG_S)
         long_ago = hall.clock.now() - timedelta(seconds=HERE_S)
         await readiness.update({readiness.gone_at: long_ago}).where(gone)
         await routing.settle()

@@ -45,8 +45,9 @@ def server(server: Server) -> Server:
 
 async def a_worker_is_killed(server: Server, databases: Databases) -> None:
     """And replaced: the one that has been there longest."""
-    os.kill(workers_of(server)[0], signal.SIGKILL)
-    await scenes.eventually(lambda: len(workers_of(server)) == 2, within_s=60)
+    killed = workers_of(server)[0]
+    os.kill(killed, signal.SIGKILL)
+    await scenes.eventually(lambda: len(set(workers_of(server)) - {killed}) == 2, within_s=60)
 
 
 def workers_of(server: Server) -> list[int]:
