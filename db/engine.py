@@ -421,6 +421,16 @@ UNSAFE = (
 )
 
 
+class AsItIs(asyncpg.Connection):  # type: ignore[misc]
+    """Goes back to the pool as it is. Nothing here sets, locks or listens beyond its transaction; to reset a
+    connection would be a second question to the server after each that we have."""
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
     """Piccolo's, with a pool."""
 
@@ -433,6 +443,7 @@ class Postgres(_Transactional, PostgresEngine):  # type: ignore[misc]
         await self.start_connection_pool(
             min_size=1,
             max_size=POOL,
+            connection_class=AsItIs,
             command_timeout=COMMAND_TIMEOUT_S,
             server_settings=PROMISED | {"application_name": "balie", "jit": "off"},
         )
