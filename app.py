@@ -51,6 +51,7 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
     (b"cache-control", b"no-store"),
 ]
+UNSAFE = re.compile(rb"[^ -~]")
 ASKED_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z]{2})")
 DRAIN_S = 5
 WORKER_DRAIN_S = 20  # an upload may come to its end: others serve meanwhile
@@ -100,7 +101,9 @@ class Asked(Request[Any, Any, Any]):
 
     async def body(self) -> bytes:
         """With another control character in the place of NUL, which no database keeps."""
-        sent = re.sub(rb"[^ -~]", lambda found: b"%%%02X" % found[0][0], await super().body())
+        sent = UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], await super().body())
+        if b"%" not in sent:
+            return sent
         try:
             unquote_to_bytes(sent).decode()
         except UnicodeDecodeError:

@@ -14,6 +14,7 @@ from db.clock import now
 from db.prepared import prepared
 from db.tables import Presence
 
+ANSWERED = "UPDATE presence SET alive_until_at = {} WHERE key = {} RETURNING id"
 ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
 LOCK = "routing"  # routing decides what follows from presence: both change under the one lock
 
@@ -49,8 +50,7 @@ async def opened(key: str, agent_id: int | None = None, chat_id: int | None = No
 
 async def answered(key: str) -> bool:
     """The page answered a beat. False: it was given up meanwhile, and its stream must be opened again."""
-    update = Presence.update({Presence.alive_until_at: _alive_until()}).where(Presence.key == key)
-    return bool(await update.returning(Presence.id))
+    return bool(await db.sql(ANSWERED, _alive_until(), key))
 
 
 async def closed(key: str) -> None:
