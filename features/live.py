@@ -213,8 +213,6 @@ def deliver(topic: str, event: Event) -> None:
 
 async def listen() -> None:
     """Before anybody reads anything here."""
-    global stopping
-    stopping = False
     known = msgspec.json.Decoder(tuple[str, Union[tuple(events_of(Event))]])  # type: ignore[misc] # noqa: UP007
 
     def hear(words: str) -> None:
@@ -411,8 +409,10 @@ def afterwards(work: Coroutine[Any, Any, Any]) -> None:
 
 
 async def finished() -> None:
+    global stopping
     while unfinished:
         await asyncio.gather(*unfinished, return_exceptions=True)
+    stopping = False
 
 
 starts = [listen]
