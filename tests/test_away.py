@@ -131,7 +131,9 @@ async def test_nobody_is_given_up_because_nothing_could_be_written(
         await console.wait_for("tab request")
         with structlog.testing.capture_logs() as told:
             async with locked(databases):
-                await scenes.eventually(lambda: [each for each in told if each["event"] == "a sweep failed"])
+                await scenes.eventually(
+                    lambda: [each for each in told if each.get("work") == "routing.sweep_again"]
+                )
                 clock.shift(60)
         await scenes.eventually_true(is_alive)
         assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null())

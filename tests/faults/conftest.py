@@ -44,8 +44,8 @@ def long(request: pytest.FixtureRequest) -> bool:
 class Server:
     """`bin/balie demo`, as a service manager would run it: it is up sooner than a desk of one's own."""
 
-    def __init__(self, database: str, data: Path) -> None:
-        self.database, self.data, self.port = database, data, free_port()
+    def __init__(self, database: str, data: Path, workers: int = 1) -> None:
+        self.database, self.data, self.port, self.workers = database, data, free_port(), workers
         self.environment: dict[str, str] = {}
         self.log = data.parent / f"{data.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -54,7 +54,7 @@ class Server:
         own = {"BALIE_DATABASE_URL": self.database, "BALIE_DATA": str(self.data)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "demo", "--port", str(self.port)],
+                [sys.executable, "app.py", "demo", "--port", str(self.port), "--workers", str(self.workers)],
                 cwd=ROOT,
                 env={**os.environ, **own, **self.environment},
                 stdout=log,
@@ -129,9 +129,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def servers(databases: Databases) -> Iterator[dict[str, Server]]:
-    """By the database on which each is."""
-    running: dict[str, Server] = {}
+def servers(databases: Databases) -> Iterator[dict[tuple[str, int], Server]]:
+    """By the database on which each is, and how many workers it has."""
+    running: dict[tuple[str, int], Server] = {}
     yield running
     for server in running.values():
         if server.runs:
@@ -140,17 +140,24 @@ def servers(databases: Databases) -> Iterator[dict[str, Server]]:
 
 
 @pytest.fixture
+def workers() -> int:
+    """How many serve; override it for another number."""
+    return 1
+
+
+@pytest.fixture
 async def server(
-    servers: dict[str, Server],
+    servers: dict[tuple[str, int], Server],
     engine: str,
+    workers: int,
     databases: Databases,
     cheap_passwords: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Server:
-    if engine not in servers:
+    if (engine, workers) not in servers:
         url = await databases.make(engine, "example")
-        servers[engine] = Server(url, tmp_path_factory.mktemp(engine) / "data")
-    found = servers[engine]
+        servers[engine, workers] = Server(url, tmp_path_factory.mktemp(engine) / "data", workers)
+    found = servers[engine, workers]
     if not found.runs or found.environment:
         await asyncio.to_thread(again, found)
     return found
