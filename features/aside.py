@@ -18,8 +18,17 @@ T = TypeVar("T")
 NICE = 5
 
 
-def threads(count: int, name: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=give_way)
+class Threads:
+    """So many. A worker has its own: those of the process that it was made of did not come along."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self.count, self.name = count, name
+        self.begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.begin)
+
+    def begin(self) -> None:
+        self.pool = ThreadPoolExecutor(self.count, thread_name_prefix=self.name, initializer=give_way)
 
 
 def give_way() -> None:
@@ -29,6 +38,6 @@ def give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-async def done(where: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+async def done(where: Threads, work: Callable[..., T], *args: Any) -> T:
     """What work(*args) returns, in the language that is being spoken here."""
-    return await asyncio.get_running_loop().run_in_executor(where, copy_context().run, work, *args)
+    return await asyncio.get_running_loop().run_in_executor(where.pool, copy_context().run, work, *args)

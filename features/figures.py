@@ -180,7 +180,7 @@ async def read(span: Span) -> Material:
 
 
 Rows = list[dict[str, Any]]
-reckoner = aside.threads(1, "figures")
+reckoner = aside.Threads(1, "figures")
 
 
 def gathered(span: Span, chats: Rows, requests: Rows, seats: Rows, turned: Rows) -> Material:

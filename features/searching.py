@@ -178,7 +178,7 @@ async def catch_up() -> None:
             return
 
 
-clerk = aside.threads(1, "words")
+clerk = aside.Threads(1, "words")
 
 
 def words_of(texts: dict[int, list[str]]) -> dict[int, str]:

@@ -187,7 +187,7 @@ def as_text(transcript: Transcript) -> str:
 # ---- as PDF ----------------------------------------------------------------------------------------------
 
 # One at a time, beside the event loop: streams go on while a long conversation is set.
-press = aside.threads(1, "transcript")
+press = aside.Threads(1, "transcript")
 
 
 async def as_pdf(*transcripts: Transcript) -> bytes:
