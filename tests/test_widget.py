@@ -12,6 +12,7 @@ import pytest
 
 from db.tables import Queue, Subject, Widget
 from features import button, widget
+from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient
 from tests.streams import Stream, reading
@@ -124,8 +125,14 @@ async def test_whoever_comes_later_is_told_how_it_stands(desk: Desk) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_turn_that_nobody_told_of_is_found(desk: Desk) -> None:
     async with looking(desk) as stream:
-        await Queue.update({Queue.green: True}, force=True)
-        await turns(stream, True)
+
+        async def is_found() -> bool:
+            await Queue.update(
+                {Queue.green: True}, force=True
+            )  # until a round that has just begun puts it right
+            return bool(news(stream)["green"])
+
+        await scenes.eventually_true(is_found)
 
 
 @pytest.mark.usefixtures("impatient")
