@@ -4,6 +4,7 @@ an empty one, with their questions and their errors; and the focus, wherever one
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.stories import ruler
@@ -120,6 +121,7 @@ def send_nothing(page: Page) -> None:
     judge(page)
 
 
+@pytest.mark.long
 def test_every_settings_page_of_an_empty_desk(browsers_at_nothing: Browsers) -> None:
     page = first_admin(browsers_at_nothing, "Mia")
     pages_of(page, ["/settings/start"], lambda path: judge(page))

@@ -40,6 +40,7 @@ def test_closed_now_turns_the_button_blue_by_itself_and_reopening_green(browsers
     jef.button(BLUE).click()
     expect(jef.window.get_by_text("We oefenen de brandtrap.").first).to_be_visible()
     admin.get_by_label("Wachtrij").select_option(label="Vergunningen")
+    admin.get_by_label("Tijdstip").fill("11:00")
     admin.get_by_role("button", name="Bekijken").click()
     expect(admin.locator("#answer")).to_contain_text("Nu gesloten door Beheerder: We oefenen de brandtrap.")
     browsers.check("closed")
