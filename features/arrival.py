@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from litestar import Request, Response, patch, post
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
@@ -37,8 +36,6 @@ NAME_LENGTH, URL_LENGTH = 80, 2000
 STARTS_MINUTES = 10
 FORGET_EVERY_S = 60
 CHECK_IT = "Check a token, or read on: {}/guide/{}"
-
-log = structlog.get_logger(__name__)
 
 
 class TooMany(Exception):

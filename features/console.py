@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromQuery
@@ -41,8 +40,6 @@ from features.conversations import ConversationRead
 from features.messages import MessageChanged
 from features.routing import ChatChanged, ConversationsChanged, ReadinessChanged, RequestsChanged
 from layouts import Form, html, swap, template
-
-log = structlog.get_logger(__name__)
 
 RECHECK_S = 4  # a stream outlives the request that opened it: its session is looked at again
 

@@ -7,7 +7,6 @@ PUT    /readiness         ready, or paused with a reason
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from litestar import Request, Response, get, post, put
 from litestar.exceptions import NotFoundException
 from markupsafe import Markup
@@ -20,8 +19,6 @@ from features import access, hours, live, profiles, queues, rounds, routing
 from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
 from layouts import Form, _, html, swap, template
-
-log = structlog.get_logger(__name__)
 
 HOURS_EVERY_S = 10
 REASONS = ("break", "lunch", "meeting", "aftercare")  # an agent may choose these; routing knows others

@@ -12,16 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import structlog
-
 import db
 from features import aside, rounds, routing, turns
 
-log = structlog.get_logger(__name__)
-
 LOOK_EVERY_S = 60  # with nobody there nothing is routed: that a queue opens is seen then
 HOURS = range(24)
-STARS = range(1, 6)
 
 
 class Chat(NamedTuple):

@@ -12,8 +12,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import structlog
-
 import db
 from db.clock import now
 from db.tables import Chat, Step
@@ -34,8 +32,6 @@ SILENT = (
     " AND NOT EXISTS"
     " (SELECT 1 FROM emergency WHERE emergency.chat = chat.id AND emergency.ended_at IS NULL)"
 )
-
-log = structlog.get_logger(__name__)
 
 
 async def sign(chat: int) -> None:

@@ -391,7 +391,7 @@ def drawn_one(line: Line, side: str, me: int, reveals: bool) -> Markup:
         escape(line.key),
         str(line.seq),
         escape(line.name),
-        line.body,
+        escape(line.body),
         line.stamp,
         line.gone_at,
     )

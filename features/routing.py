@@ -14,15 +14,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import structlog
-
 import db
 from db import tables
 from db.clock import now
 from features import invitations, ledger, live, presence, rounds, turns
 from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row
-
-log = structlog.get_logger(__name__)
 
 LOCK = presence.LOCK
 SWEEP_S = 1

@@ -19,8 +19,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 import db
 from features import aside, numbers, rounds
 
@@ -36,8 +34,6 @@ NO_MARKS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "œ": "oe", "æ": "ae", "ı": "i", "þ": "th", "ħ": "h"}
     | {"ŧ": "t", "ŋ": "n", "ĸ": "k", "ƒ": "f", "ə": "e", "ȷ": "j", "ŀ": "l", "ƀ": "b", "ɨ": "i"}
 )
-
-log = structlog.get_logger(__name__)
 
 
 # ---- folding ---------------------------------------------------------------------------------------------

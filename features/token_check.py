@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 from msgspec import Struct
@@ -30,8 +29,6 @@ from layouts import Form, _, html, swap, template
 
 MOST, MINUTES = 30, 10  # from one address
 FORGET_EVERY_S = 60
-
-log = structlog.get_logger(__name__)
 
 
 class Pasted(Struct):

@@ -139,9 +139,8 @@ def test_two_drafts_with_their_files_that_never_meet(browsers: Browsers) -> None
 
 def test_with_the_keyboard_alone(browsers: Browsers) -> None:
     an = browsers.agent("an", "Loket")
-    an.page.on(
-        "filechooser", lambda _chooser: None
-    )  # asked for now: the browser would be too late for the key
+    # Heard of from now on: the browser would be told too late for the key.
+    an.page.on("filechooser", lambda _chooser: None)
     jef = talking(browsers, an)
     keys = an.page.keyboard
     expect(area(an)).to_be_focused()
