@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -13,6 +14,7 @@ from tests.conftest import Desk
 from tests.people import AgentClient, Visitor
 from tests.streams import SOON_S, Stream
 
+T = TypeVar("T")
 QUESTION = "Mag ik vandaag parkeren?"
 
 
@@ -92,6 +94,19 @@ async def sign_in_admin(desk: Desk) -> AgentClient:
     assert csrf is not None
     admin.client.headers["X-CSRF-Token"] = str(csrf.attributes["content"])
     return admin
+
+
+async def longest_turn(work: Awaitable[T]) -> tuple[T, float]:
+    """Its outcome, and the most of the processor's time, in s, that the event loop took at once meanwhile.
+
+    Of its own thread's time: others may be using the machine.
+    """
+    doing, longest = asyncio.ensure_future(work), 0.0
+    while not doing.done():
+        began = time.thread_time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.thread_time() - began)
+    return await doing, longest
 
 
 async def eventually(holds: Callable[[], object], within_s: float = SOON_S) -> None:

@@ -85,13 +85,13 @@ async def test_it_takes_as_long_whether_or_not_the_name_exists(
     await sign_in(person, "onbekend", "fout")
     for _try in range(5):
         for username, times in took.items():
-            began = time.perf_counter()
+            began = time.process_time()
             await sign_in(person, username, "fout")
-            times.append(time.perf_counter() - began)
+            times.append(time.process_time() - began)
     known, unknown = (statistics.median(times) for times in took.values())
-    began = time.perf_counter()
+    began = time.process_time()
     await access.verified(slow, "fout")
-    assert min(known, unknown) > (time.perf_counter() - began) / 3, "both hash"
+    assert min(known, unknown) > (time.process_time() - began) / 3, "both hash"
     assert 0.4 < known / unknown < 2.5
 
 

@@ -21,6 +21,7 @@ from tests.faults.people import NONE, Page, Room
 
 BEAT_S = 0.1
 LONG = 40
+UNHARMED_S = 10  # far from the half minute after which somebody who does not read is cut
 
 
 async def test_streams_are_cut_anywhere(room: Room, long: bool) -> None:
@@ -219,14 +220,14 @@ async def asleep(room: Room, count: int) -> AsyncIterator[list[Sleeper]]:
 
 
 async def others_are_well(room: Room) -> None:
-    """Each word is there soon."""
+    """Each word is there long before anybody is cut who does not read."""
     writer = room.writer(room.talks[-1], "v")
     pages = room.consoles[-1], room.windows[-1]
     for number in range(10):
         began = time.monotonic()
         await writer.say(f"vlot-{number}")
         await room.until(lambda: all(page.items.keys() >= set(writer.taken) for page in pages))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < UNHARMED_S
 
 
 async def test_who_does_not_read_is_cut_and_harms_nobody(near: Room) -> None:

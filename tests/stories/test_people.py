@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from tests.stories.conftest import AgentPage, Browsers, Server
 
 LONG = "een-lang-wachtwoord"
-WITHIN_S = 5
 
 
 def test_somebody_is_invited_works_and_is_let_out(browsers: Browsers, server: Server) -> None:
@@ -57,9 +56,7 @@ def test_somebody_is_invited_works_and_is_let_out(browsers: Browsers, server: Se
     admin.get_by_role("button", name="Uitschakelen").click()
     admin.get_by_role("dialog").get_by_role("button", name="Uitschakelen").click()
     expect(admin.get_by_text("Uitgeschakeld: aanmelden kan niet.")).to_be_visible()
-    let_out_at = time.monotonic()
     expect(page.get_by_role("dialog", name=re.compile("aan"))).to_be_visible()
-    assert time.monotonic() - let_out_at < WITHIN_S
     expect(visitor.status).not_to_contain_text("Verbonden met")
     server.sql("UPDATE agent SET active = FALSE WHERE username = ?", username)
 
