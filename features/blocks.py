@@ -131,8 +131,8 @@ def problems_with(data: Why) -> dict[str, str]:
 async def block(person: Person, chat: int, reason: str) -> None:
     """It ends for everybody, and so does whatever else the same person has open."""
     async with db.transaction():
-        async with routing.acting() as room:
-            one, agent = room.chats.get(chat), room.agents.get(person.id)
+        async with routing.acting(everything=True) as room:
+            one, agent = room.chat(chat), room.agents.get(person.id)
             if one and person.id not in one.agents:
                 raise NotFoundException
             visitors = await visitors_of(chat)

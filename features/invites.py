@@ -109,8 +109,8 @@ async def transfer(
 async def asked(
     rule: Callable[..., str], by: int, chat_id: int, agent: int | None, queue: int | None, note: str
 ) -> str:
-    async with routing.acting() as desk:
-        chat, inviter = desk.chats.get(chat_id), desk.agents.get(by)
+    async with routing.acting(chat=chat_id) as desk:
+        chat, inviter = desk.chat(chat_id), desk.agents.get(by)
         return rule(desk, chat, inviter, agent, queue, note) if chat and inviter else "not_in"
 
 
@@ -125,8 +125,8 @@ async def pass_on(
 
 async def withdraw(by: int, chat_id: int) -> bool:
     """False: there is none that is open, or the agent is not in this chat."""
-    async with routing.acting() as desk:
-        chat, agent = desk.chats.get(chat_id), desk.agents.get(by)
+    async with routing.acting(chat=chat_id) as desk:
+        chat, agent = desk.chat(chat_id), desk.agents.get(by)
         return bool(chat and agent and invitations.withdraw(desk, chat, agent))
 
 

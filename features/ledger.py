@@ -1,8 +1,8 @@
 """The ledger: the desk in the database.
 
-All that is not over is read from it; what a verb has changed is written to it, with a line for each step, so
-that "why did this chat go there" has an answer. Only `routing` uses it, in a transaction that holds its
-lock.
+What is not over is read from it, as far as anything may be due in it or the verb looks at it; what the verb
+has changed is written to it, with a line for each step, so that "why did this chat go there" has an answer.
+Only `routing` uses it, in a transaction that holds its lock.
 """
 
 import json
@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from piccolo.columns import Column
-from piccolo.columns.combination import Where
+from piccolo.columns.combination import Where, WhereRaw
 from piccolo.table import Table
 
 import db
 from db import tables
+from db.prepared import prepared
 from features import hours, turns
 from features.matching import (
     Agent,
@@ -29,6 +30,7 @@ from features.matching import (
     Refusal,
     Reservation,
     Row,
+    Sight,
 )
 
 # The columns that are read and written; what else is read never changes here.
@@ -74,23 +76,33 @@ class Changes:
     participations: list[Participation] = field(default_factory=list)
 
 
-# ---- reading ---------------------------------------------------------------------------------------------
+# ---- reading: the desk -----------------------------------------------------------------------------------
 
 
-async def load(moment: datetime) -> Desk:
+async def load(moment: datetime, sight: Sight) -> Desk:
     profiles = await load_profiles()
     return Desk(
         moment,
         await load_queues(await hours.open_queues(moment)),
         profiles,
         await load_agents(profiles),
-        await load_chats(),
+        await load_chats(sight),
+        {row["agent"]: row["seats"] for row in await db.sql(SEATS)},
+        sight,
     )
 
 
+SEATS = "SELECT agent, count(*) AS seats FROM participation WHERE left_at IS NULL GROUP BY agent"
+
+
 async def load_queues(open_queues: set[int]) -> list[Queue]:
+    return [Queue(**row, open=row["id"] in open_queues, was=row) for row in await queues()]
+
+
+@prepared
+def queues() -> Any:
     queue = tables.Queue
-    rows = await queue.select(
+    return queue.select(
         queue.id,
         queue.answer_s,
         queue.grace_s,
@@ -99,7 +111,6 @@ async def load_queues(open_queues: set[int]) -> list[Queue]:
         queue.green,
         queue.turned,
     )
-    return [Queue(**row, open=row["id"] in open_queues, was=row) for row in rows]
 
 
 async def load_profiles() -> dict[int, Profile]:
@@ -115,61 +126,121 @@ async def load_profiles() -> dict[int, Profile]:
 
 
 async def load_agents(profiles: dict[int, Profile]) -> list[Agent]:
-    table = tables.Readiness
-    name, languages = table.agent.name.as_alias("name"), table.agent.languages.as_alias("languages")
-    rows = await table.select(table.agent.as_alias("id"), name, languages, *columns(table, READINESS))
     agents = [
-        Agent(**(row | {"languages": frozenset(json.loads(row["languages"]))}), was=row) for row in rows
+        Agent(**(row | {"languages": frozenset(json.loads(row["languages"]))}), was=row)
+        for row in await readinesses()
     ]
     for agent in agents:
         agent.take(profiles)
     return agents
 
 
-async def load_chats() -> list[Chat]:
-    """Those that have not ended, each with who takes part, who is being asked, and who has refused."""
-    chat, seat, asked, refusal = tables.Chat, tables.Participation, tables.Reservation, tables.Refusal
-    kind_of = (asked.kind, asked.invite)
-    fixed = (chat.id, chat.visitor, chat.ticket_at, chat.language)
-    rows = await chat.select(*fixed, *columns(chat, CHAT)).where(chat.state.is_in(list(UNENDED)))
+@prepared
+def readinesses() -> Any:
+    table = tables.Readiness
+    name, languages = table.agent.name.as_alias("name"), table.agent.languages.as_alias("languages")
+    return table.select(table.agent.as_alias("id"), name, languages, *columns(table, READINESS))
+
+
+# ---- reading: the chats ----------------------------------------------------------------------------------
+
+# Anything may fall due in it, or nobody knows: all but a conversation whose people are all here, and to which
+# nobody is invited.
+UNSETTLED = (
+    "chat.state IN ('forming', 'waiting') OR chat.state = 'active' AND (chat.visitor_gone_at IS NOT NULL"
+    " OR NOT chat.visitor_here OR chat.alone_since_at IS NOT NULL OR chat.outlook <> ''"
+    " OR NOT EXISTS (SELECT 1 FROM participation WHERE chat = chat.id AND left_at IS NULL)"
+    " OR chat.id IN (SELECT chat FROM invite WHERE outcome = '' UNION SELECT chat FROM refusal"
+    " UNION SELECT chat FROM reservation WHERE outcome = ''"
+    " UNION SELECT chat FROM participation JOIN readiness ON readiness.agent = participation.agent"
+    " WHERE left_at IS NULL AND (gone_at IS NOT NULL OR NOT here OR profile IS NULL)))"
+)
+LOOKED_AT = (
+    "chat.state = 'active' AND (chat.id = {} OR chat.visitor = {}"
+    " OR chat.id IN (SELECT chat FROM participation WHERE agent = {} AND left_at IS NULL))"
+)
+IN_SIGHT = f"({UNSETTLED} OR {LOOKED_AT})"
+IN_IT_IN_SIGHT = f"participation.chat IN (SELECT chat.id FROM chat WHERE {IN_SIGHT})"  # noqa: S608
+
+
+async def load_chats(sight: Sight) -> list[Chat]:
+    """Those in sight, each with who takes part, who is being asked, and who has refused."""
+    if sight.everything:
+        rows, seats = await unended(), await present()
+    else:
+        rows, seats = await in_sight(*sight[:3]), await present_in_sight(*sight[:3])
     chats = {row["id"]: Chat(**row, was=row) for row in rows}
-    present = seat.select(
-        seat.id, seat.chat, seat.agent, seat.queue, seat.joined_at, *columns(seat, PARTICIPATION)
-    ).where(seat.left_at.is_null())
-    for row in await present.order_by(seat.id):
+    for row in seats:
         chats[row["chat"]].agents[row["agent"]] = Participation(**row, was=row)
     await load_invites(chats)
-    for row in await asked.select(
-        asked.id,
-        asked.chat,
-        asked.agent,
-        asked.queue,
-        asked.opened_at,
-        *kind_of,
-        *columns(asked, RESERVATION),
-    ).where(asked.outcome == ""):
+    for row in await being_asked():
         invite = chats[row["chat"]].invite if row["invite"] else None
         chats[row["chat"]].reservation = Reservation(**(row | {"invite": invite}), was=row)
-    for row in await refusal.select(refusal.chat, refusal.agent, refusal.how, refusal.refused_at):
+    for row in await refusals():
         chats[row["chat"]].refused[row["agent"]] = Refusal(row["how"], row["refused_at"])
     for each in chats.values():
         each.was_refused = dict(each.refused)
     return list(chats.values())
 
 
+@prepared
+def unended() -> Any:
+    chat = tables.Chat
+    fixed = (chat.id, chat.visitor, chat.ticket_at, chat.language)
+    return chat.select(*fixed, *columns(chat, CHAT)).where(chat.state.is_in(list(UNENDED)))
+
+
+@prepared
+def in_sight(chat: int, visitor: int, agent: int) -> Any:
+    return unended.build().where(WhereRaw(IN_SIGHT, chat, visitor, agent))
+
+
+@prepared
+def present() -> Any:
+    seat = tables.Participation
+    fixed = (seat.id, seat.chat, seat.agent, seat.queue, seat.joined_at)
+    return seat.select(*fixed, *columns(seat, PARTICIPATION)).where(seat.left_at.is_null()).order_by(seat.id)
+
+
+@prepared
+def present_in_sight(chat: int, visitor: int, agent: int) -> Any:
+    return present.build().where(WhereRaw(IN_IT_IN_SIGHT, chat, visitor, agent))
+
+
+@prepared
+def being_asked() -> Any:
+    asked = tables.Reservation
+    fixed = (asked.id, asked.chat, asked.agent, asked.queue, asked.opened_at, asked.kind, asked.invite)
+    return asked.select(*fixed, *columns(asked, RESERVATION)).where(asked.outcome == "")
+
+
+@prepared
+def refusals() -> Any:
+    refusal = tables.Refusal
+    return refusal.select(refusal.chat, refusal.agent, refusal.how, refusal.refused_at)
+
+
 async def load_invites(chats: dict[int, Chat]) -> None:
     """The open ones, each with who has refused it."""
-    table, asked = tables.Invite, tables.Reservation
-    fixed = (table.id, table.chat, table.inviter, table.agent, table.queue, table.note, table.opened_at)
-    rows = await table.select(*fixed, *columns(table, INVITE)).where(table.outcome == "")
-    invites = {row["id"]: Invite(**row, was=row) for row in rows}
+    invites = {row["id"]: Invite(**row, was=row) for row in await open_invites()}
     for invite in invites.values():
         chats[invite.chat].invite = invite
     if invites:
+        asked = tables.Reservation
         said_no = asked.outcome.is_in(["rejected", "no_answer"])
         query = asked.select(asked.invite, asked.agent).where(asked.invite.is_in(list(invites)))
         for row in await query.where(said_no):
             invites[row["invite"]].refused.add(row["agent"])
+
+
+@prepared
+def open_invites() -> Any:
+    table = tables.Invite
+    fixed = (table.id, table.chat, table.inviter, table.agent, table.queue, table.note, table.opened_at)
+    return table.select(*fixed, *columns(table, INVITE)).where(table.outcome == "")
+
+
+# ---- beginning -------------------------------------------------------------------------------------------
 
 
 async def begin_chat(desk: Desk, visitor_id: int, widget_id: int, row: Row) -> Chat:

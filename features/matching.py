@@ -164,6 +164,15 @@ class Grant(NamedTuple):
     agent: Agent
 
 
+class Sight(NamedTuple):
+    """What a verb looks at, besides what may be due: other conversations are only counted."""
+
+    chat: int = 0
+    visitor: int = 0
+    agent: int = 0  # all that it is in
+    everything: bool = False
+
+
 class Step(NamedTuple):
     """A line of the ledger: what routing did, and why."""
 
@@ -178,7 +187,8 @@ def about_as_idle(agent: Agent, other: Agent) -> bool:
 
 
 class Desk:
-    """All that is not over. Verbs change it through its methods, so that each step is noted."""
+    """What is not over, as far as it is in sight. Verbs change it through its methods, so that each step is
+    noted."""
 
     def __init__(
         self,
@@ -187,8 +197,11 @@ class Desk:
         profiles: Mapping[int, Profile],
         agents: Iterable[Agent],
         chats: Iterable[Chat],
+        seats: Mapping[int, int],
+        sight: Sight,
     ) -> None:
         self.now = now
+        self.sight = sight
         self.queues = {queue.id: queue for queue in queues}
         self.profiles = profiles
         self.agents = {agent.id: agent for agent in agents}
@@ -197,6 +210,8 @@ class Desk:
         self.reservations = [chat.reservation for chat in self.chats.values() if chat.reservation]
         self.invites = [chat.invite for chat in self.chats.values() if chat.invite]
         self.participations = [seat for chat in self.chats.values() for seat in chat.agents.values()]
+        self.elsewhere = Counter(seats)  # per agent, the conversations that are not in sight
+        self.elsewhere.subtract(seat.agent for seat in self.participations)
         self.steps: list[Step] = []
 
     # ---- what is so ---------------------------------------------------------------------------------------
@@ -236,7 +251,12 @@ class Desk:
         mine = (request for request in self.open_requests() if request.agent == agent_id)
         return next((request for request in mine if request.id == reservation_id), None)
 
+    def chat(self, chat_id: int) -> Chat | None:
+        assert self.sight.everything or self.sight.chat == chat_id
+        return self.chats.get(chat_id)
+
     def chat_of(self, visitor_id: int) -> Chat | None:
+        assert self.sight.everything or self.sight.visitor == visitor_id
         return next((chat for chat in self.chats.values() if chat.visitor == visitor_id), None)
 
     def conversations(self, agent: Agent) -> list[Chat]:
@@ -244,7 +264,7 @@ class Desk:
 
     def taken(self) -> Counter[int]:
         """Per agent, all that takes a place: conversations, the open request, promises."""
-        taken = Counter(request.agent for request in self.open_requests())
+        taken = self.elsewhere + Counter(request.agent for request in self.open_requests())
         for chat in self.chats.values():
             for agent_id in chat.agents:
                 taken[agent_id] += 1

@@ -1,9 +1,9 @@
 """Routing: from the press on the button to the end of the chat: who waits, who is asked, who talks.
 
 `matching` has the rules and `ledger` the rows; here are the verbs, by which visitors, agents and time act.
-Each is one transaction under one lock, for all processes: load what is not over, act, settle, write what has
-changed, tell. Pages call the verbs and read `outlook`, `place` and the columns that `Desk.see` keeps. A
-transaction that does more calls the verb first: whoever holds a row must not wait for the lock.
+Each is one transaction under one lock, for all processes: load what is not over and in sight, act, settle,
+write what has changed, tell. Pages call the verbs and read `outlook`, `place` and the columns that `Desk.see`
+keeps. A transaction that does more calls the verb first: whoever holds a row must not wait for the lock.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import db
 from db import tables
 from db.clock import now
 from features import invitations, ledger, live, presence, rounds, turns
-from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row
+from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row, Sight
 
 LOCK = presence.LOCK
 SWEEP_S = 1
@@ -125,7 +125,7 @@ async def press(
 ) -> ChatFacts | None:
     """The button: a place is held while the form is filled in. The open chat or hold again, if there is one
     (the hold is not prolonged). None: no place is free, or this address holds enough of them."""
-    async with acting() as desk:
+    async with acting(visitor=visitor_id) as desk:
         chat = desk.chat_of(visitor_id)
         if chat is None:
             if not may_hold(desk, queue_id, address_hash):
@@ -147,7 +147,7 @@ def may_hold(desk: Desk, queue_id: int, address_hash: str) -> bool:
 
 async def renew_hold(visitor_id: int) -> bool:
     """The visitor is typing. False: there is no hold any more."""
-    async with acting() as desk:
+    async with acting(visitor=visitor_id) as desk:
         chat = desk.chat_of(visitor_id)
         if chat is None or chat.state != "forming" or chat.hold_until_at is None:
             return False
@@ -159,7 +159,7 @@ async def renew_hold(visitor_id: int) -> bool:
 
 async def choose(visitor_id: int, queue_id: int, subject_id: int | None = None) -> bool:
     """The form's subject names a queue: the held place goes along if it can, else all stays as it was."""
-    async with acting() as desk:
+    async with acting(visitor=visitor_id) as desk:
         chat, queue = desk.chat_of(visitor_id), desk.queues.get(queue_id)
         if chat is None or chat.state != "forming" or queue is None or not queue.open:
             return False
@@ -186,7 +186,7 @@ async def start(
     """The form is sent. With a hold: its ticket and its place. Without: the end of the line, if anybody
     serves it. The chat's id, the same if it had started before; None: the queue is closed, or nobody is
     there for it."""
-    async with acting() as desk:
+    async with acting(visitor=visitor_id) as desk:
         chat, queue = desk.chat_of(visitor_id), desk.queues.get(queue_id)
         if chat and chat.state != "forming":
             return chat.id
@@ -210,7 +210,7 @@ async def start(
 
 async def leave_visitor(visitor_id: int) -> bool:
     """The visitor ends the chat, stops waiting, or gives the held place back."""
-    async with acting() as desk:
+    async with acting(visitor=visitor_id) as desk:
         chat = desk.chat_of(visitor_id)
         if chat:
             desk.end(chat, "by_visitor")
@@ -221,8 +221,8 @@ async def lose_visitor(chat_id: int) -> None:
     """The visitor's last page is gone."""
     if await quietly(chat_id, gone_at=now()):
         return
-    async with acting() as desk:
-        if (chat := desk.chats.get(chat_id)) and chat.visitor_gone_at is None:
+    async with acting(chat=chat_id) as desk:
+        if (chat := desk.chat(chat_id)) and chat.visitor_gone_at is None:
             chat.visitor_gone_at = desk.now
 
 
@@ -230,8 +230,8 @@ async def back_visitor(chat_id: int) -> None:
     """The visitor has a live page again."""
     if await quietly(chat_id, gone_at=None):
         return
-    async with acting() as desk:
-        if chat := desk.chats.get(chat_id):
+    async with acting(chat=chat_id) as desk:
+        if chat := desk.chat(chat_id):
             chat.visitor_gone_at = None
 
 
@@ -258,7 +258,7 @@ async def see_visitor(chat: Chat) -> None:
 async def login(agent_id: int, profile_id: int) -> None:
     """With this profile, and paused: a new login forgives all refusals. Who is on duty already, and here,
     only changes the profile."""
-    async with acting() as desk:
+    async with acting(agent=agent_id) as desk:
         agent = desk.agents.get(agent_id) or await ledger.begin_agent(desk, agent_id)
         if agent.profile is not None and agent.gone_at is None:
             return take_profile(desk, agent, profile_id)
@@ -274,7 +274,7 @@ async def login(agent_id: int, profile_id: int) -> None:
 
 async def logout(agent_id: int) -> None:
     """Also a deactivation's work. The page asked first: each conversation goes on without, or to the head."""
-    async with acting() as desk:
+    async with acting(agent=agent_id) as desk:
         agent = desk.agents.get(agent_id)
         if agent is None or agent.profile is None:
             return
@@ -333,14 +333,14 @@ def take_profile(desk: Desk, agent: Agent, profile_id: int) -> None:
 
 async def lose_agent(agent_id: int) -> None:
     """The agent's last console is gone."""
-    async with acting() as desk:
+    async with acting(agent=agent_id) as desk:
         agent = desk.agents.get(agent_id)
         if agent and agent.profile is not None and agent.gone_at is None:
             agent.gone_at = desk.now
 
 
 async def regain_agent(agent_id: int) -> None:
-    async with acting() as desk:
+    async with acting(agent=agent_id) as desk:
         if agent := desk.agents.get(agent_id):
             agent.gone_at = None
 
@@ -366,8 +366,8 @@ async def reject(reservation_id: int, agent_id: int) -> bool:
 
 async def end(agent_id: int, chat_id: int) -> bool:
     """For everybody in it. False: the agent is not in this chat, or it has ended."""
-    async with acting() as desk:
-        chat = desk.chats.get(chat_id)
+    async with acting(chat=chat_id) as desk:
+        chat = desk.chat(chat_id)
         if chat is None or agent_id not in chat.agents:
             return False
         desk.end(chat, "by_agent", desk.agents[agent_id])
@@ -376,15 +376,15 @@ async def end(agent_id: int, chat_id: int) -> bool:
 
 async def end_idle(chat_id: int) -> None:
     """Its visitor has not said that they are still there."""
-    async with acting() as desk:
-        if chat := desk.chats.get(chat_id):
+    async with acting(chat=chat_id) as desk:
+        if chat := desk.chat(chat_id):
             desk.end(chat, "idle")
 
 
 async def leave(agent_id: int, chat_id: int, requeue: bool = False) -> bool:
     """Allowed when a colleague is in, or invited, or back to the queue."""
-    async with acting() as desk:
-        chat, agent = desk.chats.get(chat_id), desk.agents.get(agent_id)
+    async with acting(chat=chat_id) as desk:
+        chat, agent = desk.chat(chat_id), desk.agents.get(agent_id)
         return bool(chat and agent and invitations.leave(desk, chat, agent, requeue))
 
 
@@ -404,7 +404,7 @@ async def restart() -> None:
     if not db.is_alone():
         return
     sweeps.failing_since = None
-    async with acting() as desk:
+    async with acting(everything=True) as desk:
         await presence.forget()
         down = await turns.downtime(desk.now)
         desk.note("restarted", None, None, down_s=max(0, int(down.total_seconds())))
@@ -525,11 +525,14 @@ async def is_green(queue_id: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def acting() -> AsyncIterator[Desk]:
-    """The desk as it is, for a verb to act on; then it is settled, what has changed is written and told."""
+async def acting(
+    *, chat: int = 0, visitor: int = 0, agent: int = 0, everything: bool = False
+) -> AsyncIterator[Desk]:
+    """The desk as it is, for a verb to act on; then it is settled, what has changed is written and told. The
+    verb says beforehand which chat, or whose, it looks at."""
     async with db.transaction():
         await db.lock(LOCK)
-        desk = await ledger.load(now())
+        desk = await ledger.load(now(), Sight(chat, visitor, agent, everything))
         lines = desk.lines()
         yield desk
         desk.settle()

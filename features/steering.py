@@ -59,8 +59,8 @@ class Outcome:
 async def take_over(person: Person, chat_id: int, seen: str) -> str:
     """ "", or why not, as a code. Whoever asks is there: their console opens next."""
     async with db.transaction():
-        async with routing.acting() as desk:
-            chat, agent = desk.chats.get(chat_id), desk.agents.get(person.id)
+        async with routing.acting(chat=chat_id) as desk:
+            chat, agent = desk.chat(chat_id), desk.agents.get(person.id)
             if chat is None or chat.state == "forming":
                 return "over"
             before = tuple(chat.agents)
@@ -77,8 +77,8 @@ async def move(
 ) -> str:
     """ "", or why not, as a code. The note stands in the thread, for colleagues."""
     async with db.transaction():
-        async with routing.acting() as desk:
-            chat = desk.chats.get(chat_id)
+        async with routing.acting(chat=chat_id) as desk:
+            chat = desk.chat(chat_id)
             if chat is None or chat.state == "forming":
                 return "over"
             by = desk.agents.get(person.id) or await ledger.begin_agent(desk, person.id)

@@ -12,6 +12,7 @@ import pytest
 
 from db import tables
 from features import ledger, live, presence, profiles, queues, rounds, routing
+from features.matching import Sight
 from features.routing import (
     ButtonTurned,
     ChatChanged,
@@ -1061,6 +1062,26 @@ async def test_settling_with_nothing_to_do_writes_nothing(room: Room, heard: lis
     assert not heard
 
 
+async def test_conversations_in_which_nothing_is_due_are_not_read(room: Room) -> None:
+    queue = await room.queue(away_s=600)
+    an = await room.agent("an", {queue: 1}, places=4)
+    quiet, left = [await room.talks(an, queue) for _ in range(2)]
+    waiting = await room.waits(queue)
+    await routing.lose_visitor(left)
+
+    async def in_sight(**whose: int) -> set[int]:
+        desk = await ledger.load(room.clock.now(), Sight(**whose))
+        assert desk.taken()[an] == 3
+        return desk.chats.keys()
+
+    assert await in_sight() == {left, waiting}
+    assert await in_sight(chat=quiet) == {quiet, left, waiting}
+    assert await in_sight(agent=an) == {quiet, left, waiting}
+    assert await in_sight(visitor=(await room.chat(quiet))["visitor"]) == {quiet, left, waiting}
+    await routing.lose_agent(an)
+    assert await in_sight() == {quiet, left, waiting}
+
+
 # ---- the sweep --------------------------------------------------------------------------------------------
 
 
@@ -1071,10 +1092,10 @@ async def test_the_sweeper_survives_what_goes_wrong(room: Room, monkeypatch: pyt
     chat = await room.waits(queue)
     load, failures = ledger.load, iter([OSError("the disk is full"), ZeroDivisionError()])
 
-    async def fail_at_first(moment: Any) -> Any:
+    async def fail_at_first(*how: Any) -> Any:
         for failure in failures:
             raise failure
-        return await load(moment)
+        return await load(*how)
 
     monkeypatch.setattr(ledger, "load", fail_at_first)
     room.clock.shift(30)

@@ -505,6 +505,12 @@ class Routing(RuleBasedStateMachine):
             if request := chat.reservation:
                 self.check_refusal(desk, chat, request, taken)
 
+    @invariant()
+    def what_is_out_of_sight_still_counts(self) -> None:
+        desk, part = self.look(), self.world.run(ledger.load(db.clock.now(), matching.Sight()))
+        assert part.taken() == desk.taken()
+        assert part.lines() == desk.lines()
+
     def check_refusal(self, desk: Any, chat: Any, request: Any, taken: Counter[int]) -> None:
         if request.kind != "chat":
             assert chat.invite is request.invite
@@ -551,7 +557,7 @@ class Routing(RuleBasedStateMachine):
 
     def look(self) -> Any:
         if self.before is None:
-            self.before = self.world.run(ledger.load(db.clock.now()))
+            self.before = self.world.run(ledger.load(db.clock.now(), matching.Sight(everything=True)))
         return self.before
 
     def chat_of(self, visitor: int) -> int:

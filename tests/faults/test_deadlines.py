@@ -23,7 +23,7 @@ import pytest
 from db import tables
 from features import ledger, presence, routing
 from features.access import fingerprint
-from features.matching import HERE_S
+from features.matching import HERE_S, Sight
 from tests import scenes
 from tests.bench import load
 from tests.bench.desk import signed_in
@@ -173,7 +173,7 @@ class Hall:
 
     async def check(self) -> None:
         """One owner, nothing open, the right load, and a ledger that leads there."""
-        desk = await ledger.load(self.clock.now())
+        desk = await ledger.load(self.clock.now(), Sight(everything=True))
         seats = await tables.Participation.select().where(tables.Participation.left_at.is_null())
         owners = Counter(seat["chat"] for seat in seats)
         load_of = Counter(seat["agent"] for seat in seats)
