@@ -7,15 +7,16 @@ space stood in them. SQLite (FTS5) and PostgreSQL (tsvector) only keep these wor
 Of the numbers that `numbers` hides, only what is seen of them is among the words: nobody finds a conversation
 by a BSN.
 
-A task writes them, a moment after the conversation has grown: a message is then not slower by a single
-statement, and whatever else changes a conversation (a case number, a remark) needs no writer of its own. What
-is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
+A task writes them, now and then while a conversation goes on, and when it is over: a message is then not
+slower by a single statement, and whatever else changes a conversation (a case number, a remark) needs no
+writer of its own. What is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
 """
 
 import json
 import re
+import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from features import aside, numbers, rounds
 
 EVERY_S = 2
 AT_A_TIME = 20  # conversations
+REST_S = 20  # between one time and the next, of a conversation that goes on
 WORD_LENGTH = 64  # characters; what follows is not looked at
 MOST_BYTES = 400_000  # of one conversation: PostgreSQL takes a megabyte
 MOST_WORDS = 12  # that are looked for at a time
@@ -129,16 +131,26 @@ def having(words: str) -> Having:
 # ---- keeping up ------------------------------------------------------------------------------------------
 
 DUE = (
-    "SELECT chat.id, chat.seq, chat.log_seq, COALESCE(private_thread.seq, 0) AS private_seq FROM chat"
-    " LEFT JOIN private_thread ON private_thread.chat = chat.id WHERE chat.id IN"
+    "SELECT chat.id, chat.seq, chat.log_seq, chat.state, COALESCE(private_thread.seq, 0) AS private_seq"
+    " FROM chat LEFT JOIN private_thread ON private_thread.chat = chat.id WHERE chat.id IN"
     " (SELECT id FROM chat WHERE seq <> log_seq AND started_at IS NOT NULL"
-    " UNION SELECT chat FROM private_thread WHERE seq <> log_seq) ORDER BY chat.id LIMIT {}"
+    " UNION SELECT chat FROM private_thread WHERE seq <> log_seq)"
+    " AND NOT (chat.state = 'active' AND chat.id IN ({but})) ORDER BY chat.id LIMIT {}"
 )
+# Those that are still as they were read; not one to which something happens at this moment: whoever waited
+# for one row with others in hand would be waited for.
+COUNT = (
+    "UPDATE chat SET log_seq = due.column2 FROM (VALUES {due}) AS due"
+    " WHERE chat.id = due.column1 AND chat.log_seq = due.column3"
+)
+FREE = "chat.id IN (SELECT id FROM chat WHERE id IN ({chats}) FOR NO KEY UPDATE SKIP LOCKED)"
 COUNTED = {
-    "sqlite": "UPDATE chat SET log_seq = {} WHERE log_seq = {} AND id = {} RETURNING id",
-    "postgresql": "UPDATE chat SET log_seq = {} WHERE log_seq = {}"
-    " AND id IN (SELECT id FROM chat WHERE id = {} FOR NO KEY UPDATE SKIP LOCKED) RETURNING id",
+    "sqlite": COUNT + " RETURNING id",
+    "postgresql": f"{COUNT} AND {FREE} RETURNING chat.id AS id",
 }
+COUNTED_PRIVATE = (
+    "UPDATE private_thread SET log_seq = due.column2 FROM (VALUES {due}) AS due WHERE chat = due.column1"
+)
 # All that is said in them. Each part names the chat and one text.
 SAID = (
     "SELECT chat, body, numbers, author FROM message WHERE chat IN ({chats}) AND body <> ''"
@@ -162,15 +174,26 @@ FACTS = (
 )
 
 
-async def catch_up() -> None:
+resting: dict[int, float] = {}  # conversations that go on, and until when they are let alone
+
+
+async def keep_up() -> None:
+    """One that goes on is written down now and then, not after each of its words; when it has ended, at
+    once."""
+    moment = time.monotonic()
+    for chat in [chat for chat, until in resting.items() if until < moment]:
+        del resting[chat]
+    await catch_up(but=resting)
+
+
+async def catch_up(but: Collection[int] = ()) -> None:
     """Until nothing is due. What takes long happens before anything is written: others write meanwhile."""
-    while rows := await db.sql(DUE, AT_A_TIME):
-        texts = await texts_of([row["id"] for row in rows])
-        words = await aside.done(clerk, words_of, texts)
-        async with db.transaction():
-            await db.lock("log words")
-            done = [await take_in(row, words[row["id"]]) for row in rows]
-        if len(rows) < AT_A_TIME or not any(done):
+    while rows := await db.sql(DUE.replace("{but}", listed(but)), AT_A_TIME):
+        words = await aside.done(clerk, words_of, await texts_of([row["id"] for row in rows]))
+        taken = await take_in(rows, words)
+        until = time.monotonic() + REST_S
+        resting.update({row["id"]: until for row in rows if row["id"] in taken and row["state"] == "active"})
+        if len(rows) < AT_A_TIME or not taken:
             return
 
 
@@ -181,44 +204,59 @@ def words_of(texts: dict[int, list[str]]) -> dict[int, str]:
     return {chat: " ".join(words_in(said)) for chat, said in texts.items()}
 
 
-async def take_in(due: dict[str, Any], words: str) -> bool:
-    """What has been written meanwhile has raised a number, and is due again; what is no longer as it was due,
-    because it has changed or gone, is let alone. So is a conversation to which something happens at this
-    moment: whoever waited for one row with others in hand would be waited for."""
-    if not await db.sql(COUNTED[db.dialect()], due["seq"], due["log_seq"], due["id"]):
-        return False
-    await put(due["id"], words)
-    if due["private_seq"]:
-        counted = "UPDATE private_thread SET log_seq = {} WHERE chat = {}"
-        await db.sql(counted, due["private_seq"], due["id"])
-    return True
+async def take_in(rows: list[dict[str, Any]], words: dict[int, str]) -> set[int]:
+    """Which have been. What has been written meanwhile has raised a number, and is due again; what is no
+    longer as it was due, because it has changed or gone, is let alone."""
+    due = ", ".join(f"({row['id']}, {row['seq']}, {row['log_seq']})" for row in rows)
+    async with db.transaction():
+        await db.lock("log words")
+        counted = COUNTED[db.dialect()].replace("{due}", due).replace("{chats}", listed(words))
+        taken = {row["id"] for row in await db.sql(counted)}
+        await put({chat: words[chat] for chat in taken})
+        private = [row for row in rows if row["id"] in taken and row["private_seq"]]
+        if private:
+            due = ", ".join(f"({row['id']}, {row['private_seq']})" for row in private)
+            await db.sql(COUNTED_PRIVATE.replace("{due}", due))
+    return taken
+
+
+def listed(chats: Iterable[int]) -> str:
+    return ", ".join(str(int(chat)) for chat in chats) or "0"
 
 
 async def texts_of(chats: Sequence[int]) -> dict[int, list[str]]:
-    listed = ", ".join(str(int(chat)) for chat in chats)
+    among = listed(chats)
     found: dict[int, list[str]] = {chat: [] for chat in chats}
-    for row in await db.sql(SAID.replace("{chats}", listed)):
+    for row in await db.sql(SAID.replace("{chats}", among)):
         spans = numbers.spans_of(row["numbers"], row["body"]) if row["author"] == "visitor" else ()
         found[row["chat"]].append(numbers.without(row["body"], spans))
-    for row in await db.sql(" UNION ALL ".join(TEXTS).replace("{chats}", listed)):
+    for row in await db.sql(" UNION ALL ".join(TEXTS).replace("{chats}", among)):
         found[row["chat"]].append(row["text"])
-    for row in await db.sql(FACTS.replace("{chats}", listed)):
+    for row in await db.sql(FACTS.replace("{chats}", among)):
         found[row["id"]] += [row[name] or "" for name in ("sub", "name", "email")]
         for name in ("label", "variables"):
             found[row["id"]] += map(str, json.loads(row[name] or "{}").values())
     return found
 
 
-async def put(chat: int, words: str) -> None:
+async def put(words: dict[int, str]) -> None:
+    if not words:
+        return
+    given = [each for one in words.items() for each in one]
     if db.dialect() == "sqlite":
-        await db.sql("DELETE FROM log_words WHERE rowid = {}", chat)
-        await db.sql("INSERT INTO log_words (rowid, words) VALUES ({}, {})", chat, words)
+        await db.sql(f"DELETE FROM log_words WHERE rowid IN ({listed(words)})")  # noqa: S608
+        await db.sql(f"INSERT INTO log_words (rowid, words) VALUES {rows_of('({}, {})', words)}", *given)  # noqa: S608
     else:
+        each = "({}, array_to_tsvector(string_to_array({}, ' ')))"
         await db.sql(
-            "INSERT INTO log_words (chat, words) VALUES ({}, array_to_tsvector(string_to_array({}, ' ')))"
+            f"INSERT INTO log_words (chat, words) VALUES {rows_of(each, words)}"  # noqa: S608
             " ON CONFLICT (chat) DO UPDATE SET words = excluded.words",
-            *(chat, words),
+            *given,
         )
+
+
+def rows_of(each: str, words: dict[int, str]) -> str:
+    return ", ".join(each for _one in words)
 
 
 async def forget(chat: int) -> None:
@@ -240,4 +278,4 @@ async def write_anew() -> None:
         await db.sql("INSERT INTO log_words (log_words) VALUES ('optimize')")
 
 
-tasks = [rounds.every(EVERY_S, catch_up)]
+tasks = [rounds.every(EVERY_S, keep_up)]

@@ -1069,10 +1069,10 @@ async def test_conversations_in_which_nothing_is_due_are_not_read(room: Room) ->
     waiting = await room.waits(queue)
     await routing.lose_visitor(left)
 
-    async def in_sight(**whose: int) -> set[int]:
+    async def in_sight(**whose: Any) -> set[int]:
         desk = await ledger.load(room.clock.now(), Sight(**whose))
         assert desk.taken()[an] == 3
-        return desk.chats.keys()
+        return set(desk.chats)
 
     assert await in_sight() == {left, waiting}
     assert await in_sight(chat=quiet) == {quiet, left, waiting}

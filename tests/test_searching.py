@@ -1,6 +1,10 @@
 """What a search finds: the same on both databases, whatever the case, the accents and the spaces."""
 
 import asyncio
+import time
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import pytest
@@ -90,6 +94,10 @@ async def test_both_databases_give_the_same_answers(many: dict[str, int]) -> Non
     assert not wrong
 
 
+async def due() -> list[dict[str, Any]]:
+    return await db.sql(searching.DUE.replace("{but}", "0"), 10)
+
+
 async def find(words: str) -> list[int]:
     sought = searching.having(words)
     query = f"SELECT {sought.id} AS id FROM {sought.table} WHERE {sought.condition}"
@@ -97,11 +105,11 @@ async def find(words: str) -> list[int]:
 
 
 async def test_nothing_is_due_when_all_has_been_written(many: dict[str, int]) -> None:
-    assert not await db.sql(searching.DUE, 10)
+    assert not await due()
     await db.sql("UPDATE chat SET log_seq = log_seq - 1 WHERE id = {}", many["lodz"])
-    assert [row["id"] for row in await db.sql(searching.DUE, 10)] == [many["lodz"]]
+    assert [row["id"] for row in await due()] == [many["lodz"]]
     await searching.catch_up()
-    assert not await db.sql(searching.DUE, 10)
+    assert not await due()
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
@@ -164,6 +172,29 @@ async def test_a_case_number_and_a_remark_that_come_later_are_found_too(desk: De
     await talk.jef.must("POST", "/chat/rating", {"value": "5", "remark": "uitmuntend"})
     await searching.catch_up()
     assert await find("uitmuntend") == [int(talk.chat)]
+
+
+async def test_while_it_goes_on_it_is_written_down_now_and_then(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the desk's own rounds, and not for each word; what has ended is not made to wait."""
+    moment = time.monotonic() + 1_000  # no other round is at it
+    monkeypatch.setattr(searching, "time", SimpleNamespace(monotonic=lambda: moment))
+    talk = await scenes.connected(desk, "Mag dat ook met wortel?")
+    await scenes.eventually_true(partial(kept_up, "wortel"))
+    await talk.jef.say("komkommer")
+    await searching.keep_up()
+    assert await find("komkommer") == []
+    moment += searching.REST_S + 1
+    await scenes.eventually_true(partial(kept_up, "komkommer"))
+    await talk.jef.say("aubergine")
+    await talk.jef.end()
+    await scenes.eventually_true(partial(kept_up, "aubergine"))
+
+
+async def kept_up(words: str) -> bool:
+    await searching.keep_up()
+    return bool(await find(words))
 
 
 async def test_who_only_fills_in_the_form_is_not_in_the_log(desk: Desk) -> None:

@@ -124,7 +124,7 @@ async def one(id: int, at: object, pick: random.Random, moment: object) -> None:
     said += [f"02{pick.randint(10**6, 10**7 - 1)}"]
     if id % 20_000 == 1:
         said += ["zeldzaam", "021234567"]
-    await searching.put(id, " ".join(dict.fromkeys(said)))
+    await searching.put({id: " ".join(dict.fromkeys(said))})
 
 
 if __name__ == "__main__":
