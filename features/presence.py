@@ -14,7 +14,10 @@ from db.clock import now
 from db.prepared import prepared
 from db.tables import Presence
 
+OPENED = "INSERT INTO presence (key, agent, chat, alive_until_at) VALUES ({}, {}, {}, {})"
 ANSWERED = "UPDATE presence SET alive_until_at = {} WHERE key = {} RETURNING id"
+CLOSED = "DELETE FROM presence WHERE key = {} RETURNING agent, chat"
+EXPIRED = "DELETE FROM presence WHERE alive_until_at <= {} RETURNING agent, chat"
 ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
 LOCK = "routing"  # routing decides what follows from presence: both change under the one lock
 
@@ -42,8 +45,8 @@ async def opened(key: str, agent_id: int | None = None, chat_id: int | None = No
     async with db.transaction():
         await db.lock(LOCK)
         was_live = await _is_live(whose)  # then everybody knows: a thousand that come back are little work
-        await Presence.delete().where(Presence.key == _expectation(whose))
-        await Presence.insert(_row(key, whose))
+        await db.sql(CLOSED, _expectation(whose))
+        await db.sql(OPENED, key, *whose, _alive_until())
         if not was_live:
             await _tell(whose, True)
 
@@ -56,7 +59,7 @@ async def answered(key: str) -> bool:
 async def closed(key: str) -> None:
     async with db.transaction():
         await db.lock(LOCK)
-        await _gone(await Presence.delete().where(Presence.key == key).returning(*_columns()))
+        await _gone(await db.sql(CLOSED, key))
 
 
 async def expected(agent_id: int | None = None, chat_id: int | None = None) -> None:
@@ -64,14 +67,14 @@ async def expected(agent_id: int | None = None, chat_id: int | None = None) -> N
     whose = Whose(agent_id, chat_id)
     if await answered(_expectation(whose)) or await _is_live(whose):
         return
-    await Presence.insert(_row(_expectation(whose), whose))
+    await db.sql(OPENED, _expectation(whose), *whose, _alive_until())
 
 
 async def expire() -> None:
     """The pages that have not answered in time. Swept by routing."""
     async with db.transaction():
         await db.lock(LOCK)
-        await _gone(await Presence.delete().where(Presence.alive_until_at <= now()).returning(*_columns()))
+        await _gone(await db.sql(EXPIRED, now()))
 
 
 async def spare() -> None:
@@ -111,20 +114,12 @@ async def _tell(whose: Whose, live: bool) -> None:
         await follower(whose, live)
 
 
-def _row(key: str, whose: Whose) -> Presence:
-    return Presence(key=key, agent=whose.agent, chat=whose.chat, alive_until_at=_alive_until())
-
-
 def _expectation(whose: Whose) -> str:
     return f"expected-agent-{whose.agent}" if whose.agent is not None else f"expected-chat-{whose.chat}"
 
 
 def _alive_until() -> datetime:
     return now() + timedelta(seconds=ALIVE_S)
-
-
-def _columns() -> tuple[Any, ...]:
-    return Presence.agent, Presence.chat
 
 
 routes: list[Any] = []

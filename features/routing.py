@@ -235,15 +235,16 @@ async def back_visitor(chat_id: int) -> None:
             chat.visitor_gone_at = None
 
 
+NOTED = "UPDATE chat SET visitor_gone_at = {} WHERE id = {} AND state = 'active' AND %s RETURNING id"
+LOST, BACK = NOTED % "visitor_gone_at IS NULL", NOTED % "visitor_here"
+
+
 async def quietly(chat_id: int, gone_at: datetime | None) -> bool:
     """In a conversation a dropped line changes nobody's turn: there is nothing to settle, a moment to
     note."""
-    chat, gone = tables.Chat, tables.Chat.visitor_gone_at
-    update = chat.update({gone: gone_at}).where(chat.id == chat_id).where(chat.state == "active")
-    as_it_was = gone.is_null() if gone_at else chat.visitor_here.eq(True)
     async with db.transaction():
         await db.lock(LOCK)
-        return bool(await update.where(as_it_was).returning(chat.id))
+        return bool(await db.sql(LOST if gone_at else BACK, gone_at, chat_id))
 
 
 async def see_visitor(chat: Chat) -> None:
