@@ -4,7 +4,8 @@ those that `matching` needs itself.
 Pure, as `matching` is. Each says "" or, as a code, why not; `invites` has the words.
 """
 
-from features.matching import INVITE_S, Agent, Chat, Desk, Invite, Refusal, Reservation
+from features.matching import INVITE_S, Desk
+from features.pieces import Agent, Chat, Invite, Refusal, Reservation
 
 
 def invite(desk: Desk, chat: Chat, by: Agent, agent: int | None, queue: int | None, note: str) -> str:

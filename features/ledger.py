@@ -19,10 +19,10 @@ import db
 from db import tables
 from db.prepared import prepared
 from features import hours, turns
-from features.matching import (
+from features.matching import Desk
+from features.pieces import (
     Agent,
     Chat,
-    Desk,
     Invite,
     Participation,
     Profile,

@@ -18,7 +18,8 @@ import db
 from db import tables
 from db.clock import now
 from features import invitations, ledger, live, presence, rounds, turns
-from features.matching import HOLD_MOST_S, HOLD_S, Agent, Chat, Desk, Refusal, Row, Sight
+from features.matching import HOLD_MOST_S, HOLD_S, Desk
+from features.pieces import Agent, Chat, Refusal, Row, Sight
 
 LOCK = presence.LOCK
 SWEEP_S = 1

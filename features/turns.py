@@ -12,7 +12,8 @@ from db import tables
 from db.clock import now
 from db.tables import Queue as QueueTable
 from db.tables import Turn
-from features.matching import Desk, Queue
+from features.matching import Desk
+from features.pieces import Queue
 
 GREEN = "green"
 BLUE = ("full", "paused", "nobody", "closed", "down")

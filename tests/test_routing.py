@@ -12,7 +12,7 @@ import pytest
 
 from db import tables
 from features import ledger, live, presence, profiles, queues, rounds, routing
-from features.matching import Sight
+from features.pieces import Sight
 from features.routing import (
     ButtonTurned,
     ChatChanged,

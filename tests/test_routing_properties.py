@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 import db
 import db.clock
 from db import tables
-from features import invites, ledger, matching, routing
+from features import invites, ledger, matching, pieces, routing
 from tests import routing_model as model
 from tests.conftest import Databases
 
@@ -507,7 +507,7 @@ class Routing(RuleBasedStateMachine):
 
     @invariant()
     def what_is_out_of_sight_still_counts(self) -> None:
-        desk, part = self.look(), self.world.run(ledger.load(db.clock.now(), matching.Sight()))
+        desk, part = self.look(), self.world.run(ledger.load(db.clock.now(), pieces.Sight()))
         assert part.taken() == desk.taken()
         assert part.lines() == desk.lines()
 
@@ -525,7 +525,7 @@ class Routing(RuleBasedStateMachine):
     def green_is_proved_by_pressing(self) -> None:
         for queue in self.world.queues:
             desk = copy.deepcopy(self.look())
-            newcomer = matching.Chat(LAST, 0, queue, desk.now, hold_until_at=desk.after(matching.HOLD_S))
+            newcomer = pieces.Chat(LAST, 0, queue, desk.now, hold_until_at=desk.after(matching.HOLD_S))
             green, desk.chats[LAST] = desk.queues[queue].green, newcomer
             desk.settle()
             gets_a_place = newcomer.promised_to is not None
@@ -557,7 +557,7 @@ class Routing(RuleBasedStateMachine):
 
     def look(self) -> Any:
         if self.before is None:
-            self.before = self.world.run(ledger.load(db.clock.now(), matching.Sight(everything=True)))
+            self.before = self.world.run(ledger.load(db.clock.now(), pieces.Sight(everything=True)))
         return self.before
 
     def chat_of(self, visitor: int) -> int:

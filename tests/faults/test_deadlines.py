@@ -23,7 +23,8 @@ import pytest
 from db import tables
 from features import ledger, presence, routing
 from features.access import fingerprint
-from features.matching import HERE_S, Sight
+from features.matching import HERE_S
+from features.pieces import Sight
 from tests import scenes
 from tests.bench import load
 from tests.bench.desk import signed_in
