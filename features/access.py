@@ -69,7 +69,7 @@ OWN_PAGE = re.compile(r"/(console|settings)(/[a-z0-9-]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43,128}")
 
 hasher = PasswordHasher()
-doormen = aside.Threads(2, "password")  # each works with several threads of its own, and 64 MB
+doormen = aside.Threads(2, "password", aside.NICEST)  # each has several threads at work, and 64 MB
 
 
 @dataclass(frozen=True)

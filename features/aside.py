@@ -15,27 +15,31 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-NICE = 5
+NICE, NICEST = 5, 19
 
 
 class Threads:
-    """So many. A worker has its own: those of the process that it was made of did not come along."""
+    """So many. A worker has its own: those of the process that it was made of did not come along.
 
-    def __init__(self, count: int, name: str) -> None:
-        self.count, self.name = count, name
+    They are as nice as they can be only for work that leaves the interpreter alone (a library in C): whoever
+    has the interpreter and is not let on to a processor holds up the event loop.
+    """
+
+    def __init__(self, count: int, name: str, nice: int = NICE) -> None:
+        self.count, self.name, self.nice = count, name, nice
         self.begin()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.begin)
 
     def begin(self) -> None:
-        self.pool = ThreadPoolExecutor(self.count, thread_name_prefix=self.name, initializer=give_way)
+        self.pool = ThreadPoolExecutor(self.count, thread_name_prefix=self.name, initializer=self.give_way)
 
-
-def give_way() -> None:
-    """On Linux a thread has a niceness of its own; elsewhere it is all the process's, and stays as it is."""
-    if hasattr(os, "sched_getaffinity"):
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    def give_way(self) -> None:
+        """On Linux a thread has a niceness of its own, as have those that it makes; elsewhere it is all the
+        process's, and stays as it is."""
+        if hasattr(os, "sched_getaffinity"):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.nice)
 
 
 async def done(where: Threads, work: Callable[..., T], *args: Any) -> T:

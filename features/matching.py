@@ -150,7 +150,14 @@ class Desk:
         taken = self.taken()
         asked = {request.agent for request in self.open_requests()}
         promised = {chat: chat.promised_to for chat in line}
-        agents = [agent for agent in self.agents.values() if agent.ready and self.is_here(agent)]
+        owing = set(promised.values())
+        agents = [
+            agent
+            for agent in self.agents.values()
+            if agent.ready
+            and self.is_here(agent)
+            and (taken[agent.id] < agent.places or agent.id in owing)  # who is full takes nothing
+        ]
         wishes = {agent: self.wishes(agent, line, taken) for agent in agents}
 
         def can_be_asked(agent: Agent) -> bool:
