@@ -13,6 +13,7 @@ from typing import Any
 
 import db.settings
 from features import (
+    absences,
     access,
     accessibility,
     account,
@@ -162,6 +163,7 @@ ALL: tuple[ModuleType, ...] = (
     turns,
     ledger,
     routing,
+    absences,
     participations,
     alerts,
     themes,

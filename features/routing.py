@@ -218,36 +218,6 @@ async def leave_visitor(visitor_id: int) -> bool:
         return chat is not None
 
 
-async def lose_visitor(chat_id: int) -> None:
-    """The visitor's last page is gone."""
-    if await quietly(chat_id, gone_at=now()):
-        return
-    async with acting(chat=chat_id) as desk:
-        if (chat := desk.chat(chat_id)) and chat.visitor_gone_at is None:
-            chat.visitor_gone_at = desk.now
-
-
-async def back_visitor(chat_id: int) -> None:
-    """The visitor has a live page again."""
-    if await quietly(chat_id, gone_at=None):
-        return
-    async with acting(chat=chat_id) as desk:
-        if chat := desk.chat(chat_id):
-            chat.visitor_gone_at = None
-
-
-NOTED = "UPDATE chat SET visitor_gone_at = {} WHERE id = {} AND state = 'active' AND %s RETURNING id"
-LOST, BACK = NOTED % "visitor_gone_at IS NULL", NOTED % "visitor_here"
-
-
-async def quietly(chat_id: int, gone_at: datetime | None) -> bool:
-    """In a conversation a dropped line changes nobody's turn: there is nothing to settle, a moment to
-    note."""
-    async with db.transaction():
-        await db.lock(LOCK)
-        return bool(await db.sql(LOST if gone_at else BACK, gone_at, chat_id))
-
-
 async def see_visitor(chat: Chat) -> None:
     """Whoever asks for something is there."""
     chat.visitor_gone_at = None
@@ -331,20 +301,6 @@ def take_profile(desk: Desk, agent: Agent, profile_id: int) -> None:
         if request.agent == agent.id and request.kind != "direct" and request.queue not in agent.queues:
             desk.close(request, "withdrawn")
     desk.take_back_promises(agent)
-
-
-async def lose_agent(agent_id: int) -> None:
-    """The agent's last console is gone."""
-    async with acting(agent=agent_id) as desk:
-        agent = desk.agents.get(agent_id)
-        if agent and agent.profile is not None and agent.gone_at is None:
-            agent.gone_at = desk.now
-
-
-async def regain_agent(agent_id: int) -> None:
-    async with acting(agent=agent_id) as desk:
-        if agent := desk.agents.get(agent_id):
-            agent.gone_at = None
 
 
 async def accept(reservation_id: int, agent_id: int) -> int | None:
@@ -487,14 +443,6 @@ async def is_my_turn() -> bool:
         return True
     rows = await db.sql("SELECT pg_try_advisory_xact_lock(hashtext('balie sweep')) AS mine")
     return bool(rows[0]["mine"])
-
-
-@presence.follow
-async def heed(whose: presence.Whose, is_live: bool) -> None:
-    if whose.agent is not None:
-        await (regain_agent if is_live else lose_agent)(whose.agent)
-    if whose.chat is not None:
-        await (back_visitor if is_live else lose_visitor)(whose.chat)
 
 
 # ---- facts for pages -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 import db
 from db import tables
-from features import invites, routing
+from features import absences, invites, routing
 from tests.conftest import Clock, Databases, Desk
 from tests.people import AgentClient, Visitor, new_key
 from tests.room import ENGINES, Room, opened, shared_database
@@ -113,7 +113,7 @@ async def test_who_cannot_be_invited(room: Room) -> None:
     assert await invites.invite(an, chat, agent=999_999) == "absent"
     assert await invites.invite(an, chat, agent=an) == "present"
     assert await invites.invite(an, chat, agent=busy) == "asked"
-    await routing.lose_agent(busy)
+    await absences.lose_agent(busy)
     await room.after(10)
     assert await invites.invite(an, chat, agent=busy) == "absent"
 

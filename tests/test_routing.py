@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from db import tables
-from features import ledger, live, presence, profiles, queues, rounds, routing
+from features import absences, ledger, live, presence, profiles, queues, rounds, routing
 from features.pieces import Sight
 from features.routing import (
     ButtonTurned,
@@ -328,7 +328,7 @@ async def test_the_request_of_a_vanished_agent_goes_back_after_10_s_without_a_pe
     an = await room.agent("an", {queue: 1})
     bram = await room.agent("bram", {queue: 1})
     chat = await room.waits(queue)
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(9)
     assert await room.asked(chat) == an
     await room.after(1)
@@ -342,9 +342,9 @@ async def test_a_dropped_line_of_less_than_10_s_changes_nothing(room: Room) -> N
     queue = await room.queue()
     an = await room.agent("an", {queue: 1})
     chat = await room.waits(queue)
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(9)
-    await routing.regain_agent(an)
+    await absences.regain_agent(an)
     await room.after(9)
     assert await room.asked(chat) == an
     assert (await room.readiness(an))["here"]
@@ -355,7 +355,7 @@ async def test_an_absence_at_the_deadline_is_not_silence(room: Room) -> None:
     an = await room.agent("an", {queue: 1})
     chat = await room.waits(queue)
     await room.after(25)
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(5)
     assert await room.outcomes(chat) == ["gone"]
     assert (await room.readiness(an))["ready"]
@@ -364,24 +364,24 @@ async def test_an_absence_at_the_deadline_is_not_silence(room: Room) -> None:
 async def test_who_has_no_live_line_is_not_asked_anew(room: Room) -> None:
     queue = await room.queue()
     an = await room.agent("an", {queue: 1})
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     chat = await room.waits(queue)
     assert not await room.asked(chat)
-    await routing.regain_agent(an)
+    await absences.regain_agent(an)
     assert await room.asked(chat) == an
 
 
 async def test_who_is_away_for_60_s_makes_itself_ready_again(room: Room) -> None:
     queue = await room.queue()
     an = await room.agent("an", {queue: 1})
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(59)
     assert (await room.readiness(an))["ready"]
     await room.after(1)
     readiness = await room.readiness(an)
     assert (readiness["ready"], readiness["reason"]) == (False, "connection_lost")
     assert not await routing.make_ready(an), "not without a live line"
-    await routing.regain_agent(an)
+    await absences.regain_agent(an)
     assert not (await room.readiness(an))["ready"]
     assert await routing.make_ready(an)
 
@@ -440,11 +440,11 @@ async def test_a_chat_is_not_offered_while_its_visitor_is_away(room: Room) -> No
     an = await room.agent("an", {queue: 1})
     talk = await room.talks(an, queue)
     first, second = await room.waits(queue), await room.waits(queue)
-    await routing.lose_visitor(first)
+    await absences.lose_visitor(first)
     await room.after(10)
     await routing.end(an, talk)
     assert await room.asked(second) == an
-    await routing.back_visitor(first)
+    await absences.back_visitor(first)
     assert await routing.place(first) == 1, "the ticket stays"
     await routing.end(an, await room.accepts(an) or 0)
     assert await room.asked(first) == an
@@ -454,7 +454,7 @@ async def test_it_is_offered_if_the_line_was_gone_for_less_than_10_s(room: Room)
     queue = await room.queue()
     an = await room.agent("an", {queue: 1}, ready=False)
     chat = await waits_for(room, an, queue)
-    await routing.lose_visitor(chat)
+    await absences.lose_visitor(chat)
     await room.after(9)
     await routing.make_ready(an)
     assert await room.asked(chat) == an
@@ -472,7 +472,7 @@ async def test_a_waiting_chat_keeps_its_place_for_2_min_without_its_visitor(room
     queue = await room.queue()
     an = await room.agent("an", {queue: 1})
     chat = await waits_for(room, an, queue)
-    await routing.lose_visitor(chat)
+    await absences.lose_visitor(chat)
     await room.after(119)
     assert await room.state(chat) == "waiting"
     await room.after(1)
@@ -485,7 +485,7 @@ async def test_a_begun_conversation_waits_as_long_as_its_queue_says(room: Room) 
     active, returned = await room.talks(an, queue), await room.talks(an, queue)
     await routing.leave(an, returned, requeue=True)
     for chat in (active, returned):
-        await routing.lose_visitor(chat)
+        await absences.lose_visitor(chat)
     await room.after(599)
     assert [await room.state(active), await room.state(returned)] == ["active", "waiting"]
     await room.after(1)
@@ -499,7 +499,7 @@ async def test_a_visitor_who_comes_back_finds_the_chat(room: Room) -> None:
     chat = await routing.start(visitor, room.widget, queue)
     assert chat
     await room.accepts(an)
-    await routing.lose_visitor(chat)
+    await absences.lose_visitor(chat)
     await room.after(300)
     assert not (await room.chat(chat))["visitor_here"]
     found = await room.press(queue, visitor)
@@ -817,7 +817,7 @@ async def test_a_vanished_agent_has_the_grace_of_the_queue(room: Room) -> None:
     bram = await room.agent("bram", {queue: 1})
     chat = await room.talks(an, queue)
     ticket = (await room.chat(chat))["ticket_at"]
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(59)
     assert await room.state(chat) == "active"
     await room.after(1)
@@ -832,9 +832,9 @@ async def test_one_who_returns_in_time_goes_on(room: Room) -> None:
     queue = await room.queue(grace_s=60)
     an = await room.agent("an", {queue: 1})
     chat = await room.talks(an, queue)
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     await room.after(59)
-    await routing.regain_agent(an)
+    await absences.regain_agent(an)
     await room.after(60)
     assert await room.state(chat) == "active"
 
@@ -1011,14 +1011,14 @@ async def test_pages_hear_of_what_concerns_them(room: Room, heard: list[live.Eve
     await room.accepts(an)
     assert set(heard) == {ChatChanged(chat), RequestsChanged(an), ConversationsChanged(an), LineMoved(queue)}
     heard.clear()
-    await routing.lose_agent(an)
-    await routing.lose_visitor(chat)
+    await absences.lose_agent(an)
+    await absences.lose_visitor(chat)
     assert not heard, "a short drop is nobody's business"
     await room.after(10)
     assert set(heard) == {ReadinessChanged(an), ChatChanged(chat)}
     heard.clear()
-    await routing.regain_agent(an)
-    await routing.back_visitor(chat)
+    await absences.regain_agent(an)
+    await absences.back_visitor(chat)
     assert set(heard) == {ReadinessChanged(an), ChatChanged(chat)}
     heard.clear()
     await routing.end(an, chat)
@@ -1067,7 +1067,7 @@ async def test_conversations_in_which_nothing_is_due_are_not_read(room: Room) ->
     an = await room.agent("an", {queue: 1}, places=4)
     quiet, left = [await room.talks(an, queue) for _ in range(2)]
     waiting = await room.waits(queue)
-    await routing.lose_visitor(left)
+    await absences.lose_visitor(left)
 
     async def in_sight(**whose: Any) -> set[int]:
         desk = await ledger.load(room.clock.now(), Sight(**whose))
@@ -1078,7 +1078,7 @@ async def test_conversations_in_which_nothing_is_due_are_not_read(room: Room) ->
     assert await in_sight(chat=quiet) == {quiet, left, waiting}
     assert await in_sight(agent=an) == {quiet, left, waiting}
     assert await in_sight(visitor=(await room.chat(quiet))["visitor"]) == {quiet, left, waiting}
-    await routing.lose_agent(an)
+    await absences.lose_agent(an)
     assert await in_sight() == {quiet, left, waiting}
 
 

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 import db
 import db.clock
 from db import tables
-from features import invites, ledger, matching, pieces, routing
+from features import absences, invites, ledger, matching, pieces, routing
 from tests import routing_model as model
 from tests.conftest import Databases
 
@@ -283,14 +283,14 @@ class Routing(RuleBasedStateMachine):
         who = self.world.visitors[visitor]
         self.model.lose_visitor(who)
         if chat := self.chat_of(who):
-            self.act(routing.lose_visitor(chat))
+            self.act(absences.lose_visitor(chat))
 
     @rule(visitor=visitors)
     def comes_back(self, visitor: int) -> None:
         who = self.world.visitors[visitor]
         self.model.back_visitor(who)
         if chat := self.chat_of(who):
-            self.act(routing.back_visitor(chat))
+            self.act(absences.back_visitor(chat))
 
     @rule(agent=agents, profile=profiles)
     def logs_in(self, agent: int, profile: int) -> None:
@@ -344,12 +344,12 @@ class Routing(RuleBasedStateMachine):
     @rule(agent=agents)
     def crashes(self, agent: int) -> None:
         self.model.lose(self.world.agents[agent])
-        self.act(routing.lose_agent(self.world.agents[agent]))
+        self.act(absences.lose_agent(self.world.agents[agent]))
 
     @rule(agent=agents)
     def returns(self, agent: int) -> None:
         self.model.regain(self.world.agents[agent])
-        self.act(routing.regain_agent(self.world.agents[agent]))
+        self.act(absences.regain_agent(self.world.agents[agent]))
 
     @precondition(lambda self: self.model.requests)
     @rule(data=st.data(), take=st.booleans(), foreign=st.sampled_from([False] * 5 + [True]))
