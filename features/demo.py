@@ -12,7 +12,6 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-import jwt
 from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
@@ -70,6 +69,8 @@ async def token(citizen: FromQuery[str] = "") -> Response[str]:
     row = await key.where(SigningKey.widget.key == WIDGET).first()
     if row is None:
         raise NotFoundException
+    import jwt
+
     said = {
         "iss": WIDGET,
         "aud": settings.url,

@@ -12,10 +12,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from litestar.exceptions import NotFoundException
 
 import db
@@ -159,6 +155,11 @@ async def add_key(widget: int, kid: str, algorithm: str, material: str) -> None:
 
 def problem_with(algorithm: str, material: str) -> str:
     """ "", or why not, as a code."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     if algorithm == "HS256":
         return "" if len(material.encode()) >= SECRET_BYTES and "-----BEGIN" not in material else "secret"
     try:

@@ -5,7 +5,7 @@ what their camera wrote into them.
 
 runs in a process of its own, with bounds on its time and memory: a hostile file can hurt nothing but itself,
 and no stream waits for it. It writes what may be kept to RESULT and prints its findings as JSON; or it prints
-why the file is refused. It imports nothing of ours.
+why the file is refused. It imports nothing of ours; whoever asks it for a name needs no images.
 
 Libraries of signatures were tried and left (puremagic takes a docm for a docx, an odt for an xlsx, and knows
 no plain text): what counts is whether the whole file reads as what it says it is.
@@ -23,10 +23,11 @@ import unicodedata
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGES = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP", "DIB", "TIFF", "JPEG2000", "ICO", "PPM", "TGA", "PCX")
 MOST_PIXELS = 50_000_000
@@ -189,6 +190,8 @@ def start_of(packed: zipfile.ZipFile, names: set[str], name: str) -> bytes:
 
 def image_in(content: bytes) -> dict[str, Any] | None:
     """Its first frame, upright, in the colours of screens, drawn anew: nothing is kept but pixels."""
+    from PIL import Image, UnidentifiedImageError
+
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:
@@ -209,7 +212,7 @@ def image_in(content: bytes) -> dict[str, Any] | None:
         raise Refused("image") from None
 
 
-def redrawn(image: Image.Image) -> dict[str, Any]:
+def redrawn(image: "Image.Image") -> dict[str, Any]:
     lossy = image.format in ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000")
     pixels = upright(image)
     clear = pixels.mode in ("RGBA", "LA", "PA") or "transparency" in pixels.info
@@ -229,14 +232,18 @@ def redrawn(image: Image.Image) -> dict[str, Any]:
     }
 
 
-def upright(image: Image.Image) -> Image.Image:
+def upright(image: "Image.Image") -> "Image.Image":
     """A broken note of the camera turns nothing."""
+    from PIL import ImageOps
+
     with contextlib.suppress(Exception):
         return ImageOps.exif_transpose(image)
     return image
 
 
-def on_screen(image: Image.Image, mode: str) -> Image.Image:
+def on_screen(image: "Image.Image", mode: str) -> "Image.Image":
+    from PIL import ImageCms
+
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 256, "L").convert(mode)
@@ -250,7 +257,9 @@ def on_screen(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def thumbnail(image: Image.Image) -> str:
+def thumbnail(image: "Image.Image") -> str:
+    from PIL import ImageOps
+
     for side, quality in THUMBNAILS:
         small = image.copy() if max(image.size) <= side else ImageOps.contain(image, (side, side))
         webp = io.BytesIO()

@@ -3,24 +3,21 @@
 The authorization code flow with PKCE (RFC 7636), as OpenID Connect Core 1.0 has it. authlib speaks it and
 checks what a token claims, joserfc its signature. Nothing is asked of anybody unless BALIE_OIDC_ISSUER is
 set. What the provider publishes of itself is kept for an hour; a key that is not among its keys makes us look
-again, once a minute at most.
+again, once a minute at most. The libraries are loaded when somebody signs in so: most desks have no provider.
 """
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import structlog
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
-from authlib.oidc.core import CodeIDToken
-from httpx2 import HTTPError, InvalidURL
-from joserfc import jwk, jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdError, JoseError
 
 from db.clock import now
 from db.settings import settings
+
+if TYPE_CHECKING:
+    from joserfc import jwk, jwt
 
 TIMEOUT_S = 8  # for each step of a request
 WHOLE_S = 15
@@ -50,7 +47,7 @@ class Known:
 
     issuer: str
     facts: dict[str, Any]
-    keys: jwk.KeySet
+    keys: "jwk.KeySet"
     read_s: float
     keys_read_s: float
 
@@ -89,6 +86,9 @@ async def farewell() -> str:
 async def person_of(code: str, verifier: str, nonce: str) -> dict[str, Any]:
     """What the provider says of whoever came back with this code. A code works once: the provider sees to
     that."""
+    from authlib.integrations.base_client import OAuthError
+    from httpx2 import HTTPError, InvalidURL
+
     facts = (await read()).facts
     async with client() as speaker:
         try:
@@ -111,6 +111,9 @@ async def person_of(code: str, verifier: str, nonce: str) -> dict[str, Any]:
 
 async def more_of(speaker: Any, facts: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
     """Some providers tell the e-mail address or the groups only to who asks for them."""
+    from authlib.integrations.base_client import OAuthError
+    from httpx2 import HTTPError
+
     place = facts.get("userinfo_endpoint", "")
     if {"email", settings.oidc_groups_claim} <= claims.keys() or not is_safe(place):
         return {}
@@ -131,6 +134,9 @@ async def more_of(speaker: Any, facts: dict[str, Any], claims: dict[str, Any]) -
 
 async def verified(token: str, nonce: str, access_token: object) -> dict[str, Any]:
     """Its claims, if it is signed by this provider, for this desk, for this visit, and now."""
+    from authlib.oidc.core import CodeIDToken
+    from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
+
     decoded = await signed(token)
     said = {
         "iss": {"essential": True, "value": settings.oidc_issuer},
@@ -151,7 +157,10 @@ async def verified(token: str, nonce: str, access_token: object) -> dict[str, An
     return dict(claims)
 
 
-async def signed(token: str) -> jwt.Token:
+async def signed(token: str) -> "jwt.Token":
+    from joserfc import jwt
+    from joserfc.errors import InvalidKeyIdError, JoseError
+
     found = await read()
     try:
         try:
@@ -187,8 +196,11 @@ async def read_keys_again(found: Known) -> None:
             found.keys = await keys_at(found.facts)
 
 
-async def keys_at(facts: dict[str, Any]) -> jwk.KeySet:
+async def keys_at(facts: dict[str, Any]) -> "jwk.KeySet":
     """Those that one can check a signature with; what we cannot read is none."""
+    from joserfc import jwk
+    from joserfc.errors import JoseError
+
     told = (await fetch(facts["jwks_uri"])).get("keys", [])
     keys = []
     for each in told if isinstance(told, list) else []:
@@ -201,6 +213,8 @@ async def keys_at(facts: dict[str, Any]) -> jwk.KeySet:
 
 
 async def fetch(url: str) -> dict[str, Any]:
+    from httpx2 import HTTPError, InvalidURL
+
     async with client() as speaker:
         try:
             async with asyncio.timeout(WHOLE_S):
@@ -213,6 +227,8 @@ async def fetch(url: str) -> dict[str, Any]:
 
 
 def client() -> Any:
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
+
     return AsyncOAuth2Client(
         settings.oidc_client_id,
         settings.oidc_client_secret or None,

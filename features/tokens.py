@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
-
 from db.clock import now
 from db.settings import settings
 
@@ -36,8 +34,6 @@ EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{2,}")
 MILLISECONDS = 1e11  # whoever counts in those is here already; seconds take until the year 5138
 WHOLE = "Is it whole? It begins with"
 READ = ("iss", "aud", "exp", "nbf", "iat", "jti", "sub", "name", "email", "vars")
-
-jws = jwt.PyJWS()
 
 
 class BadToken(Exception):
@@ -109,6 +105,9 @@ class Reading:
 
 
 def check_form(reading: Reading) -> None:
+    import jwt  # which few desks need; with what it brings along it weighs as much as twenty consoles
+
+    jws = jwt.PyJWS()
     token = reading.token
     if len(token) > TOKEN_LENGTH:
         raise BadToken(
@@ -204,6 +203,9 @@ def chosen(reading: Reading) -> list[dict[str, Any]]:
 
 
 def check_signature(reading: Reading) -> None:
+    import jwt
+
+    jws = jwt.PyJWS()
     for key in fitting(reading):
         with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
             jws.decode(reading.token, key["material"], algorithms=[key["algorithm"]])

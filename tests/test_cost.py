@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from features import live
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import Visitor
+from tests.processes import ROOT
 from tests.streams import Stream
 from tests.test_widget import looking
 
@@ -119,3 +121,16 @@ async def crowd(desk: Desk, size: int = 8) -> AsyncIterator[list[tuple[Visitor, 
             await stream.wait_for('id="status"')
             found.append((visitor, stream))
         yield found
+
+
+SELDOM = ("PIL", "authlib", "cryptography", "httpx2", "joserfc", "jwt", "pydantic", "typst")
+LOADED = f"import sys, app; app.create_app(); print(*sys.modules.keys() & {set(SELDOM)})"
+
+
+async def test_what_most_desks_never_need_is_not_loaded(engine: str) -> None:
+    """Together it would weigh a quarter of an empty desk."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", LOADED), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    loaded, _nothing = await process.communicate()
+    assert (process.returncode, loaded.split()) == (0, [])
