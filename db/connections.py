@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +17,9 @@ Rows = list[Any]
 
 BUSY_MS = 5_000  # how long to wait for another process that writes to the same SQLite file
 SCRUB_TRIES = 5
+TIDY_COMMITS = 200
+TIDY_BYTES = 4_000_000
+TIDY_AGAIN_S = 1.0
 CLOSED = "the database is closed"
 
 # SQLite has nothing but integers in such a column, so the quick conversion will do.
@@ -28,6 +33,7 @@ PRAGMAS = (
     f"busy_timeout = {BUSY_MS}",
     "temp_store = MEMORY",
     "cache_size = -16000",
+    "wal_autocheckpoint = 16000",  # pages: long before, somebody else than the writer has done it (`Tidying`)
 )
 
 
@@ -119,6 +125,44 @@ def fetch(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> Rows
 def roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.rollback()
+
+
+class Tidying:
+    """Brings what has been committed from the log into the file, on a connection of its own: left to SQLite,
+    whoever happens to commit the thousandth page waits for all of it to be on the disk."""
+
+    def __init__(self, arguments: dict[str, Any], file: str) -> None:
+        self.connections = Connections(arguments, 1)
+        self.log = f"{file}-wal"
+        self.commits = 0
+        self.since_s = 0.0
+        self.doing: asyncio.Future[None] | None = None
+
+    def committed(self) -> None:
+        self.commits += 1
+        if (self.doing is None or self.doing.done()) and self.is_due():
+            self.commits, self.since_s = 0, time.monotonic()
+            self.doing = self.connections.run(tidy)
+
+    def is_due(self) -> bool:
+        if time.monotonic() < self.since_s + TIDY_AGAIN_S:
+            return False
+        return self.commits >= TIDY_COMMITS or size_of(self.log) > TIDY_BYTES
+
+    def close(self) -> None:
+        self.connections.close()
+
+
+def size_of(file: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.path.getsize(file)
+    return 0
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    """As far as nobody still reads what was before. Never in the way of who writes."""
+    with contextlib.suppress(sqlite3.OperationalError):  # no room, or the disk fails: the next time
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def scrub(connection: sqlite3.Connection) -> bool:

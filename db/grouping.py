@@ -20,16 +20,26 @@ class Job(NamedTuple):
     outcome: "asyncio.Future[Any]"
 
 
+def nothing(*_outcome: Any) -> None:
+    pass
+
+
 class Group:
     """The jobs of one writer, in order of arrival."""
 
-    def __init__(self, turn: asyncio.Lock, run: Callable[..., "asyncio.Future[Any]"]) -> None:
+    def __init__(
+        self,
+        turn: asyncio.Lock,
+        run: Callable[..., "asyncio.Future[Any]"],
+        committed: Callable[[], object] = nothing,
+    ) -> None:
         self.turn = turn
         self.run = run
+        self.committed = committed
         self.waiting: list[Job] = []
         self.leader: asyncio.Task[None] | None = None
 
-    def add(self, work: Work, *args: Any, then: Callable[[Any], object]) -> "asyncio.Future[Any]":
+    def add(self, work: Work, *args: Any, then: Callable[[Any], object] = nothing) -> "asyncio.Future[Any]":
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.waiting.append(Job(work, args, then, outcome))
         if self.leader is None:  # nobody's own: whoever comes first may be cancelled
@@ -52,6 +62,7 @@ class Group:
     async def _commit(self, jobs: list[Job]) -> None:
         try:
             results = await self.run(together, [(job.work, job.args) for job in jobs])
+            self.committed()
         except Exception as error:  # none of them is written
             results = [error] * len(jobs)
         for job, result in zip(jobs, results, strict=True):

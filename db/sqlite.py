@@ -17,13 +17,14 @@ from piccolo.engine.sqlite import SQLiteEngine
 
 from db import appending, waits
 from db.appending import Appended, Entry
-from db.connections import Connections, connection, fetch, roll_back, scrub
+from db.connections import Connections, Tidying, connection, fetch, roll_back, scrub
 from db.grouping import Group
 from db.transactions import Rows, Transaction, Transactional
 
 READERS = 2
 
 _ONLY_READS = re.compile(r"\s*(SELECT|EXPLAIN)\b", re.IGNORECASE)
+_ONLY_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
 class Sqlite(Transactional, SQLiteEngine):  # type: ignore[misc]
@@ -42,12 +43,14 @@ class Sqlite(Transactional, SQLiteEngine):  # type: ignore[misc]
         self.writer = Connections(self.connection_kwargs, 1)
         self.readers = Connections(self.connection_kwargs, READERS, "query_only = ON")
         self.eye = connection(self.connection_kwargs, "query_only = ON", "busy_timeout = 0")
-        self.group = Group(self.turn, self.writer.run)
+        self.tidying = Tidying(self.connection_kwargs, str(self.path))
+        self.group = Group(self.turn, self.writer.run, self.tidying.committed)
 
     async def close(self) -> None:
         await self.group.close()
         self.eye.close()
         self.readers.close()
+        self.tidying.close()
         self.writer.close()
 
     def _make_file(self) -> None:
@@ -90,6 +93,8 @@ class Sqlite(Transactional, SQLiteEngine):  # type: ignore[misc]
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
         if _ONLY_READS.match(sql):
             return await self.readers.run(fetch, sql, args)
+        if _ONLY_WRITES.match(sql):
+            return await self.group.add(fetch, sql, args)  # type: ignore[no-any-return]
         async with self.turn:
             return await self.writer.run(fetch, sql, args)
 
@@ -111,6 +116,7 @@ class SqliteTransaction(Transaction):
 
     async def commit(self) -> None:
         await self.engine.writer.run(sqlite3.Connection.commit)
+        self.engine.tidying.committed()
 
     async def roll_back(self) -> None:
         # What a cancelled task had asked of the writer may still be going on: this comes after it.

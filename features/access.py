@@ -262,12 +262,13 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     refuse_other_sites(request)
     username = data.username.strip().lower()
     address = address_of(request)
-    wait, tried = await count_try(username, address)
+    async with doormen.turn():
+        wait, tried = await count_try(username, address)
+        agent = None if wait else await agent_with(username, data.password)
     if wait:
         return html(
             ui.sign_in_form(username, data.again_as, {"password": too_often(wait)}, data.to), status_code=429
         )
-    agent = await agent_with(username, data.password)
     if agent is None or not await ways_in.password_works(agent["id"]):
         words = wrong_password()
         return html(ui.sign_in_form(username, data.again_as, {"password": words}, data.to), status_code=422)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -27,12 +28,18 @@ class Threads:
 
     def __init__(self, count: int, name: str, nice: int = NICE) -> None:
         self.count, self.name, self.nice = count, name, nice
+        self.turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self.begin()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.begin)
 
     def begin(self) -> None:
         self.pool = ThreadPoolExecutor(self.count, thread_name_prefix=self.name, initializer=self.give_way)
+
+    def turn(self) -> asyncio.Semaphore:
+        """`async with`: as many at once as there are threads. What is written before and after the work is
+        then spread over the time that it takes, and nobody else waits behind all of it."""
+        return self.turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.count))
 
     def give_way(self) -> None:
         """On Linux a thread has a niceness of its own, as have those that it makes; elsewhere it is all the

@@ -295,7 +295,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     streams[subscription] = viewer
     cursor = viewer.cursor
     loop = asyncio.get_running_loop()
-    next_beat = loop.call_later(BEAT_S, subscription.put, Ticked())
+    first_s = BEAT_S * random.uniform(0.5, 1)  # noqa: S311 – those who came together do not beat together
+    next_beat = loop.call_later(first_s, subscription.put, Ticked())
     try:
         noting = await note(viewer)
         said = {"event": "beat", "data": viewer.presence} if is_noted(noting) else {"comment": ""}

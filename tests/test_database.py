@@ -19,6 +19,7 @@ import pytest
 import db
 from db import migrations
 from db.clock import now
+from db.connections import TIDY_COMMITS
 from db.tables import (
     TABLES,
     Agent,
@@ -34,6 +35,7 @@ from db.tables import (
     Visitor,
     Widget,
 )
+from tests import scenes
 
 ROOT = Path(__file__).parent.parent
 FOREIGN_KEY = re.compile("foreign key", re.IGNORECASE)
@@ -399,6 +401,24 @@ async def test_a_commit_is_on_the_disk(connected: str) -> None:
         assert await db.sql("PRAGMA synchronous") == [{"synchronous": 2}]
         assert await db.sql("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
         assert await db.sql("PRAGMA foreign_keys") == [{"foreign_keys": 1}]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_who_writes_does_not_bring_the_log_into_the_file(
+    connected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else does, once much has been written."""
+    monkeypatch.setattr(sys.modules["db.connections"], "TIDY_AGAIN_S", 0)
+    file = Path(connected.removeprefix("sqlite:///"))
+
+    def in_file() -> bool:
+        return b"in het bestand" in file.read_bytes()
+
+    await Role(name="in het bestand").save()
+    assert not in_file()
+    for _commit in range(TIDY_COMMITS):
+        await db.sql("UPDATE role SET name = name")
+    await scenes.eventually(in_file)
 
 
 async def test_the_file_is_for_nobody_else(tmp_path: Path) -> None:

@@ -40,6 +40,19 @@ async def test_what_comes_together_shares_a_commit(chat: int, commits: list[str]
     assert await head(chat) == MANY + 1
 
 
+async def test_so_does_whatever_is_one_statement(chat: int, commits: list[str]) -> None:
+    """As the answers to the beats of many pages are; one that fails takes nothing of the others along."""
+    insert = "INSERT INTO role (name) VALUES ({}) RETURNING id"
+    answers: list[Any] = await asyncio.gather(
+        *(db.sql(insert, str(n)) for n in range(MANY)),
+        db.sql("INSERT INTO role (name) VALUES (NULL)"),
+        return_exceptions=True,
+    )
+    assert isinstance(answers.pop(), sqlite3.IntegrityError)
+    assert len({rows[0]["id"] for rows in answers}) == MANY
+    assert len(commits) <= 3
+
+
 @pytest.fixture
 def full_disk(connected: str) -> Iterator[Any]:
     """A switch: the file may not grow any more; or it may again."""
@@ -58,7 +71,7 @@ async def test_when_the_disk_is_full_none_of_them_is_there_and_later_all_goes_on
 ) -> None:
     full_disk(True)
     long = [entry(chat, str(n))._replace(body="x" * 4000) for n in range(MANY)]
-    answers = await asyncio.gather(
+    answers: list[Any] = await asyncio.gather(
         *(db.append(each, lambda _appended: None) for each in long), return_exceptions=True
     )
     assert any(isinstance(answer, sqlite3.OperationalError) for answer in answers)

@@ -66,7 +66,7 @@ async def main() -> int:
     verdicts = Verdicts()
     posts: Figures = {}
     with tempfile.TemporaryDirectory() as directory:
-        databases = Databases(Path(directory) / "bench")
+        databases = Databases(Path(directory) / "bench", durable=True)
         databases.directory.mkdir()
         floors(databases.directory, options.seconds, posts)
         for engine in options.engines:
