@@ -180,6 +180,7 @@ async def test_while_it_goes_on_it_is_written_down_now_and_then(
     """In the desk's own rounds, and not for each word; what has ended is not made to wait."""
     moment = time.monotonic() + 1_000  # no other round is at it
     monkeypatch.setattr(searching, "time", SimpleNamespace(monotonic=lambda: moment))
+    monkeypatch.setattr(searching, "resting", {})  # of another desk, with the same numbers
     talk = await scenes.connected(desk, "Mag dat ook met wortel?")
     await scenes.eventually_true(partial(kept_up, "wortel"))
     await talk.jef.say("komkommer")
