@@ -24,6 +24,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import structlog
 import uvicorn
 from litestar import Litestar, Request, _parsers
 from litestar.enums import ScopeType
@@ -38,6 +39,8 @@ import features
 import layouts
 import workers
 from db import clock, example_desk, logs
+from db.away import is_away
+from db.logs import kind
 from db.settings import BadSetting, settings
 from layouts import problems
 from workers import CannotServe, Place, Supervisor
@@ -62,7 +65,10 @@ UNREAD_S = 45
 SWITCH_S = 0.001  # how long a thread that has an answer waits for whoever computes
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 KEPT_BYTES = 65_536
+AWAY_S = 2  # between one look for a database and the next
 INTERRUPTED = 130  # what a shell expects
+
+log = structlog.get_logger("balie")
 
 
 class Balie(Litestar):
@@ -267,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
     together = settings.workers > 1
     try:
         sockets = workers.address(settings.host, settings.port) if together else []
-        asyncio.run(prepare())
+        asyncio.run(prepare_in_time())
     except CannotServe as error:
         return complain(error, 1)
     except BadSetting as error:
@@ -328,6 +334,19 @@ async def obeyed(command: Callable[[], Awaitable[int]]) -> int:
         return await command()
     finally:
         await db.disconnect()
+
+
+async def prepare_in_time() -> None:
+    """Who takes over from a program whose workers still serve waits for a database that is away, as they do:
+    to give up would be the end of them, too."""
+    while True:
+        try:
+            return await prepare()
+        except Exception as problem:
+            if not workers.handed_over().get("workers") or not is_away(problem):
+                raise
+            log.warning("the database is away: what ran before goes on", problem=kind(problem))
+        await asyncio.sleep(AWAY_S)
 
 
 async def prepare() -> None:

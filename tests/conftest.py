@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -141,6 +142,15 @@ class Databases:
         how = ("-w", "-m", "fast", "-D", str(self.server.pgdata), "-l", str(self.server.log), "restart")
         user = self.server.system_user
         await asyncio.to_thread(pgexec, "pg_ctl", how, bin_path=self.server.bin_path, user=user)
+
+    @contextlib.contextmanager
+    def shut(self) -> Iterator[None]:
+        """Nobody new is let in."""
+        (place,) = parse_qs(urlsplit(self.server.get_uri()).query)["host"]
+        (door,) = Path(place).glob(".s.PGSQL.*[0-9]")
+        elsewhere = door.rename(door.with_name("shut"))
+        yield
+        elsewhere.rename(door)
 
     def url(self, engine: str, name: str) -> str:
         return (

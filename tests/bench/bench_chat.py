@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ from tests.conftest import Databases
 
 BUTTONS = 5_000
 IDLE_S = 20
+SYNCED_WRITES = 500
 PURGED_S = 30
 WAITING_CHATS = 26  # in which somebody talks while others do something heavy
 MOST_MS = {100: 5, 500: 10}  # of 99 turns in a hundred
@@ -84,6 +86,7 @@ async def main() -> int:
 
 
 def floors(directory: Path, seconds: float, posts: Figures) -> None:
+    print(f"{'disk':10} {'synced writes':20}", load.table(synced_writes(directory)), flush=True)
     for name, made in (("floor", floor(directory)), ("node", node(directory))):
         if made is None:
             continue
@@ -91,6 +94,19 @@ def floors(directory: Path, seconds: float, posts: Figures) -> None:
             ask = partial(work, name, port, pid, talks_of_floor())
             posts[name] = ask("posts", seconds)["per_s"]
             ask("bare_streams", BUTTONS)
+
+
+def synced_writes(directory: Path) -> Figures:
+    """How long one takes, now and then: what is slower than this was not the disk."""
+    took_s = []
+    with (directory / "disk").open("wb", buffering=0) as file:
+        for _write in range(SYNCED_WRITES):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            took_s.append(time.perf_counter() - began)
+            time.sleep(0.004)
+    return load.percentiles(took_s)
 
 
 async def conversations(
@@ -110,14 +126,14 @@ async def conversations(
 
 
 async def open_pages(engine: str, databases: Databases, count: int, verdicts: Verdicts) -> None:
-    url, talks = await filled(engine, databases, count + 1)
-    (last, talks) = talks[-1], talks[:-1]
+    url, talks = await filled(engine, databases, count)
     for kind in ("windows", "consoles"):
         with balie(url, databases.directory) as (port, pid):
             done = work(engine, port, pid, talks, "streams", IDLE_S, kind)
             verdicts.most(f"{engine}: memory of each of {kind}", done["kb_each"], 60, "kB")
-    with balie(url, databases.directory) as (port, pid):
-        done = work(engine, port, pid, [last], "buttons", BUTTONS)
+    own, (only,) = await filled(engine, databases, 1)
+    with balie(own, databases.directory) as (port, pid):
+        done = work(engine, port, pid, [only], "buttons", BUTTONS)
         verdicts.most(f"{engine}: memory of a button", done["kb_each"], 14, "kB")
         verdicts.most(f"{engine}: {BUTTONS} buttons turn", done["turned_ms"], 150, "ms")
         verdicts.most(f"{engine}: {BUTTONS} buttons come back", done["all_again_s"], 3, "s")
@@ -129,6 +145,7 @@ async def open_pages(engine: str, databases: Databases, count: int, verdicts: Ve
 async def delays(engine: str, databases: Databases, seconds: float, past: int, verdicts: Verdicts) -> None:
     url, talks = await filled(engine, databases, WAITING_CHATS, past)
     with balie(url, databases.directory) as (port, pid):
+        work(engine, port, pid, talks, "sign_ins", seconds)
         quiet = 0.0
         for what in HEAVY:
             most = work(engine, port, pid, talks, "delays", seconds, what)["most"]
@@ -172,7 +189,7 @@ def work(who: str, port: int, pid: int, talks: list[load.Talk], kind: str, *how:
     )
     done: Figures = json.loads(child.stdout)
     what = f"{kind} {how[-1] if isinstance(how[-1], str) else len(talks)}"
-    print(f"{who:10} {what:20}", "  ".join(f"{name} {value:.1f}" for name, value in done.items()), flush=True)
+    print(f"{who:10} {what:20}", load.table(done), flush=True)
     return done
 
 

@@ -33,9 +33,8 @@ async def turns(port: int, pid: int, talks: list[load.Talk], seconds: float) -> 
         await load.turns(port, talks, seconds, history)
         used = cpu_s(pid) - opened
     count = len(history.took_s)
-    ms = {f"p{share}": load.percentile(history.took_s, share / 100) * 1000 for share in (50, 95, 99)}
     cost = {"cpu_us_each": used / max(count, 1) * 1e6, "opening_s": opened - before}
-    return {"count": count, **ms, **history.faults(), **cost}
+    return {"count": count, **load.percentiles(history.took_s), **history.faults(), **cost}
 
 
 async def buttons(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
@@ -142,6 +141,14 @@ async def delays(
     return await waits.measured(port, talks[1:], seconds, works[what]() if what in works else None)
 
 
+async def sign_ins(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
+    """As many as can be, twenty at once: each password is tried, and each is wrong."""
+    storm, began, cpu = waits.sign_ins(port), time.perf_counter(), cpu_s(pid)
+    count = await waits.again(storm, seconds) * waits.SIGN_INS
+    took = time.perf_counter() - began
+    return {"count": count, "per_s": count / took, "cpu_us_each": (cpu_s(pid) - cpu) / count * 1e6}
+
+
 def rss(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -151,6 +158,8 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-DO = {each.__name__: each for each in (posts, turns, buttons, streams, together, bare_streams, delays)}
+DO = {
+    each.__name__: each for each in (posts, turns, buttons, streams, together, bare_streams, delays, sign_ins)
+}
 
 asyncio.run(main())

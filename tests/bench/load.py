@@ -118,6 +118,15 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
+def percentiles(took_s: list[float]) -> dict[str, float]:
+    """In ms."""
+    return {f"p{share}": percentile(took_s, share / 100) * 1000 for share in (50, 95, 99)}
+
+
+def table(figures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.1f}" for name, value in figures.items())
+
+
 # ---- kinds of work ---------------------------------------------------------------------------------------
 
 

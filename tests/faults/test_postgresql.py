@@ -152,6 +152,23 @@ async def test_nobody_reads_past_a_message_whose_commit_is_late(
 PAGES, BACK_S, BUCKET_S = 1_000, 10, 0.1
 
 
+@pytest.mark.timeout(180)
+async def test_a_new_program_that_finds_no_database_waits_for_it_as_the_old_one_does(
+    room: Room, server: Server, databases: Databases
+) -> None:
+    before, begun = workers_of(server), server.log.read_text().count("Balie: http")
+    with databases.shut():
+        os.kill(server.pid, signal.SIGHUP)
+        await scenes.eventually(lambda: "what ran before goes on" in server.log.read_text(), within_s=60)
+        talking = asyncio.create_task(room.converse(5, pause_s=0.05))
+        await room.until(lambda: room.keys("taken"))
+        assert workers_of(server) == before
+    await scenes.eventually(lambda: server.log.read_text().count("Balie: http") > begun, within_s=60)
+    await scenes.eventually(lambda: not set(workers_of(server)) & set(before), within_s=60)
+    await talking
+    assert await room.faults() == NONE
+
+
 @pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_thousand_pages_come_back_after_a_restart_and_not_all_at_once(
