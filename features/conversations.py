@@ -486,7 +486,7 @@ ui = template("""
 {% macro unsent() %}
 <template id="unsent">
   {% call notice("warning", _("This was not sent: the conversation is no longer yours."), attrs={"role": "alert", "data-unsent": true}) %}
-  <blockquote class="unsent" dir="auto" tabindex="0"></blockquote>
+  <blockquote class="unsent-text" dir="auto" tabindex="0"></blockquote>
   {{ button(_("Copy"), "secondary", "copy", attrs={"data-copy": true}) }}
   <button type="button" class="link" data-dismiss>{{ _("Dismiss") }}</button>
   {% endcall %}

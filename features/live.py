@@ -318,8 +318,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                 except Untold:
                     event = Stopped(RESTART)
                 if data:
-                    before, cursor = cursor, viewer.cursor
-                    yield {"data": data, "id": cursor} if cursor != before else {"data": data}
+                    was, cursor = cursor, viewer.cursor
+                    yield {"data": data, "id": cursor} if cursor != was else {"data": data}
                 if isinstance(event, Stopped):
                     sent_away = event.why == RESTART
                     yield farewell(event)
@@ -364,14 +364,14 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
     fragments = []
     with speaking(viewer.language):
         for redraw in redraws[page, type(event)]:
-            before = viewer.cursor
+            was = viewer.cursor
             try:
                 fragments.append(await redraw(viewer, event))
             except Exception as problem:  # one broken feature must not silence the others on this page
                 counters.failed_redraws.inc()
                 log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
                 viewer.subscription.put_later(event)
-                if viewer.cursor != before:
+                if viewer.cursor != was:
                     raise Untold from problem
     return "".join(fragment for fragment in fragments if fragment)
 

@@ -42,7 +42,7 @@ def timed(browsers: Browsers, monkeypatch: pytest.MonkeyPatch) -> Browsers:
 
 
 def test_a_line_on_which_nothing_comes_is_seen_within_45_s(timed: Browsers, server: Server) -> None:
-    timed.forgiven += ["ERR_", "Failed to fetch", "htmx:sse", "network error", "timeout"]
+    timed.forgiven += ["ERR_", "Failed to fetch", "htmx:sse", "network error", "timeout", "timed out"]
     an = timed.agent("an", "Loket")
     jef = talking(timed, an)
     an.say("Nog een ogenblik.")
