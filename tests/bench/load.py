@@ -6,13 +6,15 @@ lost, doubled or out of order in it.
 
 import asyncio
 import re
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-MARK = re.compile(rb"mark-(\d+)-(\d+)-([va])")
+MARK = re.compile(rb"mark-([0-9a-f]+)-(\d+)-(\d+)-([va])")
+SETTLED_S = 2
 LENGTH = re.compile(rb"content-length: (\d+)")
 
 
@@ -28,13 +30,18 @@ class Talk:
 
 
 class Line:
-    """A kept connection: one request at a time."""
+    """A kept connection: one request after the other."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.reader: asyncio.StreamReader | None = None
+        self.turn = asyncio.Lock()
 
     async def ask(self, method: str, path: str, headers: str, body: bytes = b"") -> tuple[int, bytes]:
+        async with self.turn:
+            return await self._ask(method, path, headers, body)
+
+    async def _ask(self, method: str, path: str, headers: str, body: bytes) -> tuple[int, bytes]:
         if self.reader is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writer.write(request(method, path, headers, body))
@@ -80,7 +87,10 @@ async def follow(port: int, path: str, headers: str, hear: Callable[[bytes], obj
 
 @dataclass
 class History:
-    """Messages by (chat, side): when each was sent, and in which order one page heard them."""
+    """Messages by (chat, side): when each was sent, and in which order one page heard them. What was said in
+    earlier runs does not count."""
+
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     sent: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     heard: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -91,14 +101,14 @@ class History:
         number = len(self.sent[chat, side])
         self.sent[chat, side].append(number)
         self.asked_s[chat, side, number] = time.perf_counter()
-        return number, f"mark-{chat}-{number}-{side}".encode()
+        return number, f"mark-{self.run}-{chat}-{number}-{side}".encode()
 
     def hear(self, event: bytes, side: str) -> None:
         """What the other side's page is shown; its own messages it hears too, and they do not count."""
         at = time.perf_counter()
-        for chat, number, by in MARK.findall(event):
+        for run, chat, number, by in MARK.findall(event):
             key = int(chat), by.decode(), int(number)
-            if by.decode() != side and key in self.asked_s:
+            if run.decode() == self.run and by.decode() != side:
                 if not self.heard[key[:2]] or self.heard[key[:2]][-1] != key[2]:
                     self.took_s.append(at - self.asked_s[key])
                 self.heard[key[:2]].append(key[2])
@@ -155,16 +165,16 @@ async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, floa
 async def pages(port: int, talks: list[Talk], history: History, sides: str = "cw") -> AsyncIterator[None]:
     """Everybody has its page open: a (c)onsole per agent, a (w)indow per visitor."""
     consoles = {talk.cookie: talk for talk in talks if "c" in sides}
+    drawn = asyncio.Semaphore(0)
+    how = [("/console/stream", agents(talk), "/console/beat", "a") for talk in consoles.values()]
+    how += [("/chat/stream?after=0", visitors(talk), "/chat/beat", "v") for talk in talks if "w" in sides]
     streams = [
-        asyncio.create_task(stay(port, "/console/stream", agents(talk), "/console/beat", history, "a"))
-        for talk in consoles.values()
+        asyncio.create_task(stay(port, path, headers, beat, history, side, drawn))
+        for path, headers, beat, side in how
     ]
-    streams += [
-        asyncio.create_task(stay(port, "/chat/stream?after=0", visitors(talk), "/chat/beat", history, "v"))
-        for talk in talks
-        if "w" in sides
-    ]
-    await asyncio.sleep(2 + len(talks) / 50)
+    for _page in streams:
+        await drawn.acquire()
+    await asyncio.sleep(SETTLED_S)
     yield
     for task in streams:
         assert not task.done(), task.result()
@@ -178,8 +188,17 @@ async def turns(port: int, talks: list[Talk], seconds: float, history: History) 
     await asyncio.sleep(1)
 
 
-async def stay(port: int, path: str, headers: str, beat: str, history: History, side: str) -> None:
-    line = Line(port)
+async def stay(
+    port: int,
+    path: str,
+    headers: str,
+    beat: str,
+    history: History,
+    side: str,
+    drawn: asyncio.Semaphore | None = None,
+) -> None:
+    """Reads, and answers the beats. `drawn` is let go when the page shows what there is."""
+    line, first = Line(port), drawn
     beats: set[asyncio.Task[object]] = set()
 
     def hear(event: bytes) -> None:
@@ -187,6 +206,10 @@ async def stay(port: int, path: str, headers: str, beat: str, history: History, 
             presence = event.partition(b"data: ")[2].split(b"\r\n")[0]
             beats.add(asyncio.create_task(line.ask("POST", beat, headers, b"beat=" + presence)))
         else:
+            nonlocal first
+            if first:
+                first.release()
+                first = None
             history.hear(event, side)
 
     await follow(port, path, headers, hear)
