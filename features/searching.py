@@ -12,6 +12,7 @@ slower by a single statement, and whatever else changes a conversation (a case n
 writer of its own. What is due is a difference between two numbers, so a crash forgets nothing. `log` asks.
 """
 
+import asyncio
 import json
 import re
 import time
@@ -26,6 +27,7 @@ from features import aside, numbers, rounds
 EVERY_S = 2
 AT_A_TIME = 20  # conversations
 REST_S = 20  # between one time and the next, of a conversation that goes on
+BREATHS, BREATH_MOST_S = 4, 1.0  # as long as it took, between twenty and the next
 WORD_LENGTH = 64  # characters; what follows is not looked at
 MOST_BYTES = 400_000  # of one conversation: PostgreSQL takes a megabyte
 MOST_WORDS = 12  # that are looked for at a time
@@ -189,12 +191,15 @@ async def keep_up() -> None:
 async def catch_up(but: Collection[int] = ()) -> None:
     """Until nothing is due. What takes long happens before anything is written: others write meanwhile."""
     while rows := await db.sql(DUE.replace("{but}", listed(but)), AT_A_TIME):
+        began = time.monotonic()
         words = await aside.done(clerk, words_of, await texts_of([row["id"] for row in rows]))
         taken = await take_in(rows, words)
         until = time.monotonic() + REST_S
         resting.update({row["id"]: until for row in rows if row["id"] in taken and row["state"] == "active"})
         if len(rows) < AT_A_TIME or not taken:
             return
+        if but is resting:  # a desk with much to write down has people in it, who come first
+            await asyncio.sleep(min(BREATH_MOST_S, BREATHS * (time.monotonic() - began)))
 
 
 clerk = aside.Threads(1, "words")
