@@ -198,19 +198,18 @@ async def stay(
     drawn: asyncio.Semaphore | None = None,
 ) -> None:
     """Reads, and answers the beats. `drawn` is let go when the page shows what there is."""
-    line, first = Line(port), drawn
-    beats: set[asyncio.Task[object]] = set()
+    line, beats = Line(port), set[asyncio.Task[object]]()
 
     def hear(event: bytes) -> None:
+        nonlocal drawn
         if event.startswith(b"event: beat"):
             presence = event.partition(b"data: ")[2].split(b"\r\n")[0]
             beats.add(asyncio.create_task(line.ask("POST", beat, headers, b"beat=" + presence)))
-        else:
-            nonlocal first
-            if first:
-                first.release()
-                first = None
-            history.hear(event, side)
+            return
+        if drawn:
+            drawn.release()
+            drawn = None
+        history.hear(event, side)
 
     await follow(port, path, headers, hear)
 
