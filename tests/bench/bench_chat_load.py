@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,19 +77,25 @@ async def buttons(port: int, pid: int, talks: list[load.Talk], seconds: float) -
 
 
 async def streams(port: int, pid: int, talks: list[load.Talk], seconds: float, kind: str) -> dict[str, Any]:
-    """Everybody in a chat has a page open, or every agent a console; nothing happens; then all come back."""
+    """Everybody in a chat has a page open, and then every agent a console; nothing happens; then all of the
+    kind come back."""
     side = kind[0]
     count = len(talks) if side == "w" else len({talk.cookie for talk in talks})
-    memory, cpu = rss(pid), cpu_s(pid)
-    async with load.pages(port, talks, load.History(), side):
-        each, cost = (rss(pid) - memory) / count, (cpu_s(pid) - cpu) / count
+    async with AsyncExitStack() as pages:
+        if side == "c":
+            await pages.enter_async_context(load.pages(port, talks, load.History(), "w"))
+            await asyncio.sleep(seconds)
+        memory, cpu = rss(pid), cpu_s(pid)
+        async with load.pages(port, talks, load.History(), side):
+            cost = (cpu_s(pid) - cpu) / count
+            cpu = cpu_s(pid)
+            await asyncio.sleep(seconds)
+            idle = (cpu_s(pid) - cpu) / seconds * 100
+            each = (rss(pid) - memory) / count
+        await asyncio.sleep(1)
         cpu = cpu_s(pid)
-        await asyncio.sleep(seconds)
-        idle = (cpu_s(pid) - cpu) / seconds * 100
-    await asyncio.sleep(1)
-    cpu = cpu_s(pid)
-    async with load.pages(port, talks, load.History(), side):
-        again = (cpu_s(pid) - cpu) / count
+        async with load.pages(port, talks, load.History(), side):
+            again = (cpu_s(pid) - cpu) / count
     return {
         "count": count,
         "kb_each": each / 1024,
