@@ -180,26 +180,33 @@ resting: dict[int, float] = {}  # conversations that go on, and until when they 
 
 
 async def keep_up() -> None:
-    """One that goes on is written down now and then, not after each of its words; when it has ended, at
-    once."""
+    """One that goes on is written down now and then, not after each of its words; when it has ended, at once.
+    A desk with much to write down has people in it, who come first."""
     moment = time.monotonic()
     for chat in [chat for chat, until in resting.items() if until < moment]:
         del resting[chat]
-    await catch_up(but=resting)
+    while took_s := await write_some(but=resting):  # noqa: ASYNC110 – not to wait for anything
+        await asyncio.sleep(min(BREATH_MOST_S, BREATHS * took_s))
 
 
-async def catch_up(but: Collection[int] = ()) -> None:
-    """Until nothing is due. What takes long happens before anything is written: others write meanwhile."""
-    while rows := await db.sql(DUE.replace("{but}", listed(but)), AT_A_TIME):
-        began = time.monotonic()
-        words = await aside.done(clerk, words_of, await texts_of([row["id"] for row in rows]))
-        taken = await take_in(rows, words)
-        until = time.monotonic() + REST_S
-        resting.update({row["id"]: until for row in rows if row["id"] in taken and row["state"] == "active"})
-        if len(rows) < AT_A_TIME or not taken:
-            return
-        if but is resting:  # a desk with much to write down has people in it, who come first
-            await asyncio.sleep(min(BREATH_MOST_S, BREATHS * (time.monotonic() - began)))
+async def catch_up() -> None:
+    """Until nothing is due."""
+    while await write_some():
+        pass
+
+
+async def write_some(but: Collection[int] = ()) -> float:
+    """How long it took, in seconds; 0: no more is due. What takes long happens before anything is written:
+    others write meanwhile."""
+    began = time.monotonic()
+    rows = await db.sql(DUE.replace("{but}", listed(but)), AT_A_TIME)
+    if not rows:
+        return 0
+    words = await aside.done(clerk, words_of, await texts_of([row["id"] for row in rows]))
+    taken = await take_in(rows, words)
+    until = time.monotonic() + REST_S
+    resting.update({row["id"]: until for row in rows if row["id"] in taken and row["state"] == "active"})
+    return time.monotonic() - began if taken and len(rows) == AT_A_TIME else 0
 
 
 clerk = aside.Threads(1, "words")

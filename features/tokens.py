@@ -105,7 +105,7 @@ class Reading:
 
 
 def check_form(reading: Reading) -> None:
-    import jwt  # which few desks need; with what it brings along it weighs as much as twenty consoles
+    import jwt  # which few desks need; with what it brings along it weighs nine megabytes
 
     jws = jwt.PyJWS()
     token = reading.token

@@ -149,8 +149,10 @@ class Databases:
         (place,) = parse_qs(urlsplit(self.server.get_uri()).query)["host"]
         (door,) = Path(place).glob(".s.PGSQL.*[0-9]")
         elsewhere = door.rename(door.with_name("shut"))
-        yield
-        elsewhere.rename(door)
+        try:
+            yield
+        finally:
+            elsewhere.rename(door)
 
     def url(self, engine: str, name: str) -> str:
         return (

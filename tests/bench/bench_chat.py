@@ -118,9 +118,8 @@ async def conversations(
         posts[engine] = work(engine, port, pid, talks, "posts", seconds)["per_s"]
         verdicts.least(f"{engine}: posts", posts[engine], 2_500, "a second")
         verdicts.least(f"{engine}: posts / floor", posts[engine] / posts["floor"], 0.5)
-    for (
-        count
-    ) in counts:  # whoever stays away too long is no longer in its conversation: each a desk of its own
+    # Whoever stays away too long is no longer in its conversation: each a desk of its own.
+    for count in counts:
         url, talks = await filled(engine, databases, count)
         with balie(url, databases.directory) as (port, pid):
             done = work(engine, port, pid, talks, "turns", seconds)
