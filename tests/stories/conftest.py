@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -488,6 +488,24 @@ def check_accessibility(page: Page, frames: Sequence[Frame] = (), without: str =
     assert not found, "axe found:\n" + "\n".join(found)
 
 
+def box(locator: Locator) -> dict[str, float]:
+    """Its measures and place on the page, in CSS pixels."""
+    found = locator.bounding_box()
+    assert found
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
+
+
+def soon(page: Page, read: Callable[[], T], wanted: T) -> None:
+    """What is read of the page becomes what is wanted: `expect`, for what Playwright has no word for.
+
+    Measures and events follow what a robot does a frame later, and on a busy machine many frames.
+    """
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while (found := read()) != wanted and time.monotonic() < until:
+        page.wait_for_timeout(50)
+    assert found == wanted
+
+
 # ---- who is in a story -----------------------------------------------------------------------------------
 
 
@@ -507,6 +525,14 @@ class VisitorPage:
 
     def press(self) -> None:
         self.button().click()
+
+    @property
+    def frame(self) -> Locator:
+        return self.page.locator("iframe")
+
+    def takes(self, **wanted: float) -> None:
+        """Of the page, for the window, in CSS pixels: x, y, width, height, or some of them."""
+        soon(self.page, lambda: {name: box(self.frame)[name] for name in wanted}, wanted)
 
     @property
     def form(self) -> Locator:

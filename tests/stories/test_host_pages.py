@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import host_site
 from tests.host_site import HostSite
-from tests.stories.conftest import Browsers, Server, VisitorPage
+from tests.stories.conftest import Browsers, Server, VisitorPage, box, soon
 
 GREEN = "Chat met een medewerker"
 BLUE = "Chat niet beschikbaar, bekijk de infofiche"
@@ -53,14 +53,10 @@ def come(browsers: Browsers, url: str, **options: Any) -> VisitorPage:
     return visitor
 
 
-def box(locator: Locator) -> FloatRect:
-    found = locator.bounding_box()
-    assert found
-    return found
-
-
-def frame_of(visitor: VisitorPage) -> Locator:
-    return visitor.page.locator("iframe")
+def can_send(visitor: VisitorPage, top: int, bottom: int) -> None:
+    """The button is between these two heights of the page."""
+    send = visitor.window.get_by_role("button", name="Zend")
+    soon(visitor.page, lambda: top < box(send)["y"] < box(send)["y"] + box(send)["height"] <= bottom, True)
 
 
 def in_chat(visitor: VisitorPage) -> None:
@@ -128,12 +124,7 @@ def test_it_works_on_a_page_with(browsers: Browsers, site: HostSite) -> None:
         button.click()
         expect(visitor.form.get_by_label("Naam"), name).to_be_focused()
         high = min(640, bottom - 16)
-        assert box(frame_of(visitor)) == {
-            "x": WIDE - 16 - 400,
-            "y": bottom - high,
-            "width": 400,
-            "height": high,
-        }, name
+        visitor.takes(x=WIDE - 16 - 400, y=bottom - high, width=400, height=high)
         visitor.form.get_by_label("Naam").press_sequentially("Jef")
         browsers.picture(visitor.page, f"{name}-window")
         visitor.window.get_by_role("button", name="Gesprek beëindigen").click()
@@ -216,7 +207,7 @@ def test_a_chat_where_third_parties_store_nothing(browsers: Browsers, site: Host
     visitor.page.keyboard.press("Escape")
     an.say("Bent u daar?")
     expect(visitor.button(f"{BACK}, 1 nieuw bericht")).to_be_visible()
-    assert heard(visitor.page) == ["open", "chat", "close", ["unread", {"count": 1}]]
+    soon(visitor.page, lambda: heard(visitor.page), ["open", "chat", "close", ["unread", {"count": 1}]])
     browsers.picture(visitor.page, "unread")
     visitor.page.goto(f"{site.url}/strict/next")
     expect(visitor.button(f"{BACK}, 1 nieuw bericht")).to_be_visible()
@@ -232,7 +223,7 @@ def test_a_chat_where_third_parties_store_nothing(browsers: Browsers, site: Host
     second.page.close()
     visitor.end()
     expect(visitor.window.locator("[data-state=ended]")).to_be_attached()
-    assert heard(visitor.page) == ["open", ["unread", {"count": 0}], "end"]
+    soon(visitor.page, lambda: heard(visitor.page), ["open", ["unread", {"count": 0}], "end"])
     visitor.window.get_by_role("button", name="Wissen op dit toestel").click()
     expect(visitor.button()).to_be_focused()
     assert visitor.page.evaluate("({...localStorage})") == {}
@@ -261,9 +252,9 @@ def test_a_site_that_rebuilds_its_page_keeps_the_chat(browsers: Browsers, site: 
     an.accept()
     expect(visitor.window.get_by_text("Verbonden met An")).to_be_visible()
     visitor.half_writes("Ik woon in")
-    frame_of(visitor).evaluate("each => { window.first = each.contentWindow }")
+    visitor.frame.evaluate("each => { window.first = each.contentWindow }")
     visitor.page.evaluate(body)
-    assert frame_of(visitor).evaluate("each => window.first === each.contentWindow"), (
+    assert visitor.frame.evaluate("each => window.first === each.contentWindow"), (
         "the frame is not even loaded anew"
     )
     visitor.page.evaluate(whole)
@@ -281,7 +272,7 @@ def comes_back(visitor: VisitorPage) -> None:
     visitor.page.evaluate(back)
     visitor.sees("Ja hoor.")
     visitor.page.evaluate(f"localStorage.clear(); {back}")
-    expect(frame_of(visitor)).to_have_count(0)
+    expect(visitor.frame).to_have_count(0)
     expect(visitor.button()).to_be_visible()
 
 
@@ -333,7 +324,7 @@ def test_the_page_gives_what_it_knows_and_hears_what_happens(
     expect(visitor.page.get_by_label("Naam")).to_be_focused()  # which was not ours to move
     visitor.page.evaluate("Balie.open()")
     visitor.window.get_by_role("button", name="Terminer la conversation").click()
-    expect(frame_of(visitor)).to_have_count(0)
+    expect(visitor.frame).to_have_count(0)
     visitor.page.evaluate(
         """() => Balie.set({ language: "nl", name: "Jef <b>", email: "jef@voorbeeld.be", offset: 100,
             subject: "ALGEMENE vraag", phone: "0470", constructor: 1, toString: "x" })"""
@@ -350,7 +341,7 @@ def test_the_page_gives_what_it_knows_and_hears_what_happens(
         "name: [object Object]",
         "offset: hoog",
     ]
-    assert warned == [f"Balie: set() cannot use {each}" for each in refused]
+    soon(visitor.page, lambda: warned, [f"Balie: set() cannot use {each}" for each in refused])
     at = box(visitor.button())
     assert at["y"] + at["height"] == HIGH - 16 - 100
     for offset, free in (("' 40px'", 100), ("'wat'", 100), ("' 40 8'", 40), ("0", 0), ("''", 0)):
@@ -370,7 +361,7 @@ def test_the_page_gives_what_it_knows_and_hears_what_happens(
     visitor.sees("Mag dat?")
     visitor.end()
     expect(visitor.window.locator("[data-state=ended]")).to_be_attached()
-    assert heard(visitor.page) == ["close", "open", "close", "open", "chat", "end"]
+    soon(visitor.page, lambda: heard(visitor.page), ["close", "open", "close", "open", "chat", "end"])
 
 
 # ---- its place -------------------------------------------------------------------------------------------
@@ -382,18 +373,16 @@ def test_on_a_phone_the_text_bar_is_above_the_keyboard(browsers: Browsers, site:
         browsers, f"{site.url}/", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     in_chat(visitor)
-    assert box(frame_of(visitor)) == {"x": 0, "y": 0, "width": 390, "height": 844}
+    visitor.takes(x=0, y=0, width=390, height=844)
     visitor.page.evaluate(KEYBOARD)
-    assert box(frame_of(visitor)) == {"x": 0, "y": 60, "width": 390, "height": 480}
-    send = box(visitor.window.get_by_role("button", name="Zend"))
-    assert 60 < send["y"] < send["y"] + send["height"] <= 540
+    visitor.takes(x=0, y=60, width=390, height=480)
+    can_send(visitor, 60, 540)
     visitor.page.set_viewport_size({"width": 1024, "height": 768})  # on a tablet it stays a window
-    assert box(frame_of(visitor)) == {"x": 1024 - 416, "y": 76, "width": 400, "height": 448}
+    visitor.takes(x=1024 - 416, y=76, width=400, height=448)
     visitor.page.evaluate(NO_KEYBOARD)
     visitor.page.set_viewport_size({"width": 390, "height": 420})  # where a keyboard makes the page smaller
-    assert box(frame_of(visitor)) == {"x": 0, "y": 0, "width": 390, "height": 420}
-    send = box(visitor.window.get_by_role("button", name="Zend"))
-    assert send["y"] + send["height"] <= 420
+    visitor.takes(x=0, y=0, width=390, height=420)
+    can_send(visitor, 0, 420)
     browsers.picture(visitor.page, "keyboard")
 
 

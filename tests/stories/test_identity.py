@@ -2,9 +2,9 @@
 
 import re
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.stories.conftest import AgentPage, Browsers, VisitorPage
+from tests.stories.conftest import AgentPage, Browsers, VisitorPage, soon
 from tests.stories.test_whole_chat import talking
 
 BY = "Geverifieerd door E-loket"
@@ -155,6 +155,11 @@ def test_a_case_number_is_saved_as_it_is_typed_and_follows_in_other_windows(brow
     expect(case_number(an)).to_have_value("2026/999")
 
 
+def is_told(page: Page, heard: list[str], words: str) -> None:
+    """The page's makers are, after the window has opened."""
+    soon(page, lambda: any(each.startswith(words) for each in heard), True)
+
+
 def warned(visitor: VisitorPage) -> list[str]:
     heard: list[str] = []
     visitor.page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
@@ -178,11 +183,7 @@ def test_a_bad_token_is_told_to_the_developer_and_the_chat_goes_on(browsers: Bro
         jef.page.evaluate(f"Balie.identify({given})")
         jef.press()
         expect(jef.form.get_by_label("Naam")).to_be_focused()
-        for _try in range(200):  # the page is told after the window has opened
-            if any(each.startswith(f"warning: {words}") for each in heard):
-                break
-            jef.page.wait_for_timeout(50)
-        assert any(each.startswith(f"warning: {words}") for each in heard), (given, heard)
+        is_told(jef.page, heard, f"warning: {words}")
         expect(jef.window.get_by_text("JWT")).to_have_count(0)
         jef.window.get_by_role("button", name="Gesprek beëindigen").first.click()
         jef.page.close()

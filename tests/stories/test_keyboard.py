@@ -62,7 +62,7 @@ def test_a_whole_chat_by_keyboard_alone(browsers: Browsers) -> None:
 
     jef.page.keyboard.press("Escape")
     expect(jef.button("Terug naar uw gesprek")).to_be_focused()
-    expect(jef.page.locator("iframe")).to_be_hidden()
+    expect(jef.frame).to_be_hidden()
     jef.page.keyboard.press("Enter")
     expect(jef.text_bar).to_be_focused()
 

@@ -21,8 +21,7 @@ def test_a_whole_chat_on_a_phone(browsers: Browsers) -> None:
     browsers.picture(jef.page, "button")
     jef.button().tap()
     expect(jef.form).to_be_visible()
-    box = jef.page.locator("iframe").bounding_box()
-    assert box == {"x": 0, "y": 0, "width": 375, "height": 812}, "the whole screen"
+    jef.takes(x=0, y=0, width=375, height=812)  # the whole screen
     browsers.check("form")
     jef.fill_in(name="Jef Peeters", question="Kan dat met mijn telefoon?")
     jef.sees("Kan dat met mijn telefoon?")
@@ -96,9 +95,7 @@ def test_a_host_page_at_400_percent(browsers: Browsers) -> None:
     jef.press()
     expect(jef.form).to_be_visible()
     fits(jef.page)
-    box = jef.page.locator("iframe").bounding_box()
-    assert box
-    assert (box["width"], box["height"]) == (320, 256)
+    jef.takes(width=320, height=256)
     browsers.picture(jef.page, "form")
     jef.fill_in(name="Jef Peeters", question="Mag ik?")
     jef.sees("Mag ik?")
