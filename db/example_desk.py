@@ -242,7 +242,7 @@ OFFERS: tuple[tuple[str, str, tuple[str, ...], bool, str | None], ...] = (
 
 async def load(password: str | None = None) -> dict[str, str] | None:
     """Makes the desk and returns who signs in with what; None, and nothing done, where there is a desk."""
-    from features.access import hashed  # the desk's own way of keeping passwords
+    from features.hashes import hashed  # the desk's own way of keeping passwords
 
     if await Desk.exists():
         return None

@@ -14,7 +14,6 @@ from typing import Any
 import db.settings
 from features import (
     absences,
-    access,
     accessibility,
     account,
     admission,
@@ -104,6 +103,7 @@ from features import (
     security_txt,
     settings,
     sign_in_settings,
+    signing_in,
     signing_keys,
     signout,
     single_sign_on,
@@ -140,7 +140,7 @@ ALL: tuple[ModuleType, ...] = (
     mail,
     ways_in,
     provider,
-    access,
+    signing_in,
     first_admin,
     audit,
     settings,

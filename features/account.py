@@ -21,7 +21,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Agent, Session
-from features import access, audit, passwords, second_factor, settings, ways_in
+from features import audit, hashes, passwords, second_factor, settings, tries, ways_in
 from features.access import Person, address_of, agent_of, signed_in
 from layouts import Form, _, html, swap, template
 
@@ -93,19 +93,19 @@ async def change_password(request: Request[Any, Any, Any], data: Form[NewPasswor
     person = agent_of(request)
     if not await has_password(person.id):
         raise NotFoundException
-    wait, tried = await access.count_try(person.username, address_of(request))
+    wait, tried = await tries.count(person.username, address_of(request))
     if wait:
-        return html(ui.password(person, {"old": access.too_often(wait)}), status_code=429)
+        return html(ui.password(person, {"old": tries.too_often(wait)}), status_code=429)
     errors = {}
-    if not await access.agent_with(person.username, data.old):
+    if not await hashes.agent_with(person.username, data.old):
         errors["old"] = _("This is not your password.")
     else:
-        await access.forget_try(tried)
+        await tries.forget(tried)
     if problem := passwords.problem_with(data.new):
         errors["new"] = problem
     if errors:
         return html(ui.password(person, errors), status_code=422)
-    password_hash = await access.hashed(data.new)
+    password_hash = await hashes.hashed(data.new)
     async with db.transaction():
         await passwords.put(person.id, password_hash, keep_session=person.session)
         await audit.note(person.id, "password_changed", f"agent:{person.id}")

@@ -19,10 +19,11 @@ from markupsafe import Markup
 
 import db
 from db.tables import Attachment, Chat, Message
-from features import files, identity, messages, visit
+from features import files, identity, messages, telling, visit
 from features.access import agent_of, may, visitor, visitor_of
-from features.messages import Line, Told
+from features.messages import Line
 from features.participations import taking_part
+from features.telling import Told
 from layouts import _, file_size, html, template
 
 files.tables.append(Attachment)
@@ -152,7 +153,7 @@ def show(line: Line, side: str) -> Markup:
     return ui.message(line, base, side)
 
 
-@messages.told_as("files")
+@telling.told_as("files")
 def tell(told: Told) -> str:
     """The names are safe to be told: inspection has left nothing in them that cannot be seen."""
     words = _("Attachment: %(name)s, %(size)s")

@@ -34,6 +34,8 @@ from features import (
     requests,
     rounds,
     settings,
+    signing_in,
+    tabs,
 )
 from features.access import Person, agent_of, may, person_of_session, public
 from features.conversations import ConversationRead
@@ -93,7 +95,7 @@ class Console:
 async def page(request: Request[Any, Any, Any]) -> Response[str]:
     person = await person_of_session(request)
     if person is None:
-        return html(access.ui.sign_in_page(desk.facts.name))
+        return html(signing_in.ui.sign_in_page(desk.facts.name))
     layouts.language.set(person.language)
     layouts.look.set(person.look)
     if "chat" not in person.permissions:
@@ -101,7 +103,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     standing = await duty.duty_of(person.id)
     if standing.profile is None or await duty.came_back_anew(person):
         return html(duty.ui.page(person, await profiles.choosable(person.id), standing.profile))
-    open_ones = await conversations.conversations_of(person.id)
+    open_ones = await tabs.conversations_of(person.id)
     threads, positions = await threads_of([chat.id for chat in open_ones], person)
     return html(
         ui.page(
@@ -154,7 +156,7 @@ async def follow(
     standing = await duty.duty_of(person.id)
     served = tuple(each.queue for each in standing.profile.queues) if standing.profile else ()
     cursor = request.headers.get("last-event-id") or after
-    mine = {chat.id for chat in await conversations.conversations_of(person.id)}
+    mine = {chat.id for chat in await tabs.conversations_of(person.id)}
     known = {chat: pair for chat, pair in positions(cursor).items() if chat in mine}
     seen = {chat: public for chat, (public, _own) in known.items()}
     whispered = {chat: own for chat, (_public, own) in known.items()}
@@ -191,7 +193,7 @@ async def recheck() -> None:
 @live.on(live.Connected, page="console")
 async def redraw_session(viewer: Console, event: live.Event) -> Markup | None:
     """Signed in again, perhaps in another window."""
-    return access.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
+    return signing_in.signed_in_again(viewer.person.username, viewer.person.id, viewer.person.csrf)
 
 
 @live.on(ReadinessChanged, page="console")
@@ -208,7 +210,7 @@ async def follow_queues(viewer: Console, event: ReadinessChanged) -> None:
 async def redraw_panes(viewer: Console, event: live.Event) -> Markup | None:
     """A thread that the page has already stays as it is; what it has missed follows by its cursor."""
     await follow_request(viewer)
-    open_ones = await conversations.conversations_of(viewer.person.id)
+    open_ones = await tabs.conversations_of(viewer.person.id)
     for one in open_ones:  # before their threads are read
         viewer.subscription.follow(*topics_of(one.id))
     known = [chat.id for chat in open_ones if chat.id in viewer.seen]
@@ -248,7 +250,7 @@ async def follow_request(viewer: Console) -> None:
 
 @live.on(MessageChanged, ChatChanged, ConversationRead, page="console")
 async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
-    open_ones = await conversations.conversations_of(viewer.person.id)
+    open_ones = await tabs.conversations_of(viewer.person.id)
     return swap("#tabs", ui.tabs(open_ones, await requests.open_request(viewer.person.id)))
 
 
@@ -258,7 +260,7 @@ tasks = [rounds.every(RECHECK_S, recheck)]
 ui = template("""
 {% from "base.html" import document, plain %}
 {% from "components.html" import button, icon, menu, notice, status %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 {% import "conversations" as conversations %}
 {% import "duty" as duty %}
 {% import "messages" as messages %}
@@ -308,7 +310,7 @@ ui = template("""
 {{ conversations.unsent() }}
 {{ kit }}
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
-{{ access.sign_in_again(person) }}
+{{ signing_in.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 
@@ -339,7 +341,7 @@ ui = template("""
 <p>{{ _("Your account does not take chats.") }}</p>
 {% if settings %}{{ button(_("Settings"), "primary", "settings", attrs={"href": "/settings"}) }}{% endif %}
 {{ button(_("Sign out"), attrs={"hx-delete": "/session", "hx-swap": "none"}) }}
-{{ access.sign_in_again(person) }}
+{{ signing_in.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 """)  # noqa: E501

@@ -6,11 +6,7 @@ POST   /chats/{id}/leaving   without ending it
 DELETE /chats/{id}/tab       the x: puts an ended chat away, asks about another
 """
 
-import json
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from litestar import Request, Response, delete, post
 from litestar.exceptions import NotFoundException
@@ -19,14 +15,13 @@ from markupsafe import Markup
 from msgspec import Meta, Struct
 
 import db
-from db.prepared import prepared
-from db.tables import Agent, Message, Participation
-from features import attachments, details, emergency, invites, live, messages, routing
+from db.tables import Agent, Participation
+from features import attachments, details, emergency, invites, live, messages, routing, tabs
 from features.access import Person, agent_of, may
 from features.chat import AgentTyped, VisitorTyped
 from features.emergency import EmergencyChanged
 from features.messages import Line, MessageChanged, MessagePosted
-from features.participations import agents_in, mark_read, taking_part
+from features.participations import mark_read, taking_part
 from features.routing import ChatChanged, ConversationsChanged, InvitesChanged
 from layouts import Form, _, html, swap, template
 
@@ -37,166 +32,6 @@ class ConversationRead(live.Event, frozen=True):
     """The agent has seen what is new in a chat, in one of its windows."""
 
     chat: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tab:
-    """What an agent sees of a chat at a glance."""
-
-    id: int
-    state: str
-    visitor: str
-    queue: str
-    unanswered_since: datetime | None
-    visitor_gone_at: datetime | None
-    visitor_here: bool
-    unread: int
-
-    @property
-    def over(self) -> bool:
-        return self.state == "ended"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conversation(Tab):
-    """A chat as the agent in it sees it, besides the thread."""
-
-    email: str
-    subject: dict[str, str]  # per language
-    language: str
-    page: str
-    asked_at: datetime
-    joined_at: datetime
-    ended_at: datetime | None
-    read_seq: int
-    visitor_got_seq: int
-    visitor_read_seq: int
-    agents: tuple[str, ...]
-    invite: invites.Invitation | None
-    case_number: str
-    person: details.Person
-    alarm: emergency.Alarm | None
-
-    @property
-    def can_leave(self) -> bool:
-        """Somebody else stays, or has been invited."""
-        return len(self.agents) > 1 or (self.invite is not None and not self.invite.outcome)
-
-    @property
-    def page_path(self) -> str:
-        try:
-            return urlsplit(self.page).path or self.page
-        except ValueError:  # whatever the visitor's page says
-            return self.page
-
-
-async def conversations_of(agent: int, chat: int | None = None) -> list[Conversation]:
-    """Those whose tab is open, oldest first; or only this one, if it is among them."""
-    rows = await (tabs_of(agent) if chat is None else open_tab_of(agent, chat))
-    latest = {row["id"]: row for row in rows}  # who came back to a chat has been in it twice
-    ids = list(latest)
-    unread, agents = await unread_in(ids, latest), await agents_in(ids)
-    invited = await invites.invitations_in(ids, agent)
-    people, alarms = await details.people_in(ids), await emergency.alarms_in(ids)
-    return [
-        Conversation(
-            **{**row, "subject": json.loads(row["subject"] or "{}")},
-            unread=unread.get(id, 0),
-            agents=tuple(agents.get(id, ())),
-            invite=invited.get(id) if row["state"] != "ended" else None,
-            person=people.get(id, details.Person()),
-            alarm=alarms.get(id),
-        )
-        for id, row in latest.items()
-    ]
-
-
-@prepared
-def tabs_of(agent: int) -> Any:
-    return open_tabs(agent)
-
-
-@prepared
-def open_tab_of(agent: int, chat: int) -> Any:
-    return open_tabs(agent).where(Participation.chat == chat)
-
-
-def open_tabs(agent: int) -> Any:
-    join, through = Participation.chat, Participation
-    return (
-        Participation.select(
-            join.id.as_alias("id"),
-            join.state.as_alias("state"),
-            join.visitor_name.as_alias("visitor"),
-            join.visitor_email.as_alias("email"),
-            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
-            join.subject.label.as_alias("subject"),  # type: ignore[union-attr]
-            join.language.as_alias("language"),
-            join.page_url.as_alias("page"),
-            join.ticket_at.as_alias("asked_at"),
-            through.joined_at,
-            join.ended_at.as_alias("ended_at"),
-            join.unanswered_since_at.as_alias("unanswered_since"),
-            join.visitor_gone_at.as_alias("visitor_gone_at"),
-            join.visitor_here.as_alias("visitor_here"),
-            join.case_number.as_alias("case_number"),
-            through.read_seq,
-            join.visitor_got_seq.as_alias("visitor_got_seq"),
-            join.visitor_read_seq.as_alias("visitor_read_seq"),
-        )
-        .where(through.agent == agent)
-        .where(through.tab_open.eq(True))
-        .where(through.left_at.is_null() | (through.left_how == "ended"))
-        .order_by(through.id)
-    )
-
-
-@prepared
-def tab_of(agent: int, chat: int) -> Any:
-    """If it is open."""
-    join, through = Participation.chat, Participation
-    return (
-        Participation.select(
-            join.id.as_alias("id"),
-            join.state.as_alias("state"),
-            join.visitor_name.as_alias("visitor"),
-            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
-            join.unanswered_since_at.as_alias("unanswered_since"),
-            join.visitor_gone_at.as_alias("visitor_gone_at"),
-            join.visitor_here.as_alias("visitor_here"),
-            through.read_seq,
-        )
-        .where(through.agent == agent)
-        .where(through.chat == chat)
-        .where(through.tab_open.eq(True))
-        .where(through.left_at.is_null() | (through.left_how == "ended"))
-        .order_by(through.id, ascending=False)
-        .limit(1)
-    )
-
-
-@prepared
-def unread_after(chat: int, seq: int) -> Any:
-    written = Message.count().where(Message.chat == chat).where(Message.seq > seq)
-    return written.where(Message.author == "visitor")
-
-
-async def unread_in(chats: list[int], rows: dict[int, dict[str, Any]]) -> dict[int, int]:
-    if not chats:
-        return {}
-    lowest = min(rows[chat]["read_seq"] for chat in chats)
-    written = await written_in(chats, lowest)
-    counts: dict[int, int] = {}
-    for row in written:
-        if row["seq"] > rows[row["chat"]]["read_seq"]:
-            counts[row["chat"]] = counts.get(row["chat"], 0) + 1
-    return counts
-
-
-@prepared
-def written_in(chats: list[int], lowest: int) -> Any:
-    query = Message.select(Message.chat, Message.seq).where(Message.chat.is_in(chats))
-    return query.where(Message.seq > lowest).where(Message.author == "visitor")
 
 
 # ---- routes ----------------------------------------------------------------------------------------------
@@ -263,7 +98,7 @@ async def leave(request: Request[Any, Any, Any], chat: ChatId, data: Form[Leavin
     await taking_part(person, chat)
     if await routing.leave(person.id, chat, data.requeue):
         return html()
-    found = await conversations_of(person.id, chat)
+    found = await tabs.conversations_of(person.id, chat)
     if not found:
         raise NotFoundException
     return html(swap("#ask-body", ui.ask_ending(found[0]), "innerHTML"), status_code=409)
@@ -274,7 +109,7 @@ async def close_tab(request: Request[Any, Any, Any], chat: ChatId) -> Response[s
     """Asks even in mere interruptions; what is over closes without a question, also when the page of whoever
     presses does not say so yet."""
     person = agent_of(request)
-    found = await conversations_of(person.id, chat)
+    found = await tabs.conversations_of(person.id, chat)
     if not found:
         raise NotFoundException
     if not found[0].over:
@@ -298,7 +133,7 @@ async def put_away(agent: int, chat: int) -> None:
 
 @live.on(ChatChanged, InvitesChanged, EmergencyChanged, page="console")
 async def redraw_head(viewer: Any, event: ChatChanged | InvitesChanged | EmergencyChanged) -> Markup | None:
-    found = await conversations_of(viewer.person.id, event.chat)
+    found = await tabs.conversations_of(viewer.person.id, event.chat)
     if not found:
         return None
     regions = {"head": ui.head, "details": details.ui.panel, "closed": ui.closed}
@@ -332,11 +167,11 @@ async def redraw_tab(viewer: Any, event: MessagePosted) -> Markup | None:
     """How many are unread, and since when the visitor waits."""
     if event.chat not in viewer.seen:
         return None
-    row = await tab_of.first(viewer.person.id, event.chat)
+    row = await tabs.tab_of.first(viewer.person.id, event.chat)
     if row is None:
         return None
-    (unread,) = await unread_after(event.chat, row.pop("read_seq"))
-    return swap(f"#tab-{event.chat}", ui.tab(Tab(**row, unread=unread["count"])))
+    (unread,) = await tabs.unread_after(event.chat, row.pop("read_seq"))
+    return swap(f"#tab-{event.chat}", ui.tab(tabs.Tab(**row, unread=unread["count"])))
 
 
 @live.on(MessageChanged, page="console")
@@ -350,7 +185,7 @@ async def redraw_message(viewer: Any, event: MessageChanged) -> Markup | None:
 
 @live.on(VisitorTyped, page="console")
 async def redraw_typing(viewer: Any, event: VisitorTyped) -> Markup | None:
-    found = await conversations_of(viewer.person.id, event.chat)
+    found = await tabs.conversations_of(viewer.person.id, event.chat)
     if not found or found[0].over:
         return None
     return swap(f"#typing-{event.chat}", ui.typing(event.chat, found[0].visitor or _("Visitor")))

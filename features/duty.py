@@ -160,7 +160,7 @@ tasks = [rounds.every(HOURS_EVERY_S, watch_hours)]
 
 ui = template("""
 {% from "base.html" import plain %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 {% from "components.html" import badge, button, choice_field, dot, empty, icon, menu, notice, status %}
 
 {% macro page(person, profiles, current, back=false) %}
@@ -168,7 +168,7 @@ ui = template("""
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("Hello %(name)s", name=person.name) }}</h1>
 {{ profile_form(profiles, current, back=back) }}
-{{ access.sign_in_again(person) }}
+{{ signing_in.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 

@@ -17,7 +17,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Agent, OneTimeLink, Role
-from features import access
+from features import access, hashes
 from features.access import public
 from layouts import Form, _, html, template
 
@@ -66,7 +66,7 @@ async def make_first_admin(
     link = (await access.open_link(token, "first_admin"))["id"]
     if errors := problems_with(data):
         return html(ui.first_admin_form(token, data, errors), status_code=422)
-    password_hash = await access.hashed(data.password)
+    password_hash = await hashes.hashed(data.password)
     async with db.transaction():
         if not await OneTimeLink.delete().where(OneTimeLink.id == link).returning(OneTimeLink.id):
             raise NotFoundException
@@ -95,7 +95,7 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
         errors["username"] = _("Use 2 to 64 letters, digits, dots, hyphens or underscores.")
     if not 1 <= len(form.name.strip()) <= 80:
         errors["name"] = _("Enter the name that visitors will see.")
-    if len(form.password) < access.PASSWORD_LENGTH:
+    if len(form.password) < hashes.PASSWORD_LENGTH:
         errors["password"] = _("Use at least 12 characters.")
     return errors
 
@@ -106,10 +106,10 @@ welcome = [say_first_admin_link]
 ui = template("""
 {% from "base.html" import plain %}
 {% from "components.html" import button, field, icon %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 
 {% macro first_admin_page(token, form) %}
-{% call plain(_("First administrator"), ["htmx.min.js"], foot=access.foot()) %}
+{% call plain(_("First administrator"), ["htmx.min.js"], foot=signing_in.foot()) %}
 <p class="wordmark">{{ icon("messages-square") }}Balie</p>
 <h1 class="title">{{ _("First administrator") }}</h1>
 <p>{{ _("This link works once. Make the account with which the desk is set up.") }}</p>

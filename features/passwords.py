@@ -19,7 +19,7 @@ import db
 from db.clock import now
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Session
-from features import access, audit, desk, mail, ways_in
+from features import access, audit, desk, hashes, mail, ways_in
 from features.access import public
 from layouts import Form, _, html, speaking, swap, template
 
@@ -116,7 +116,7 @@ async def choose(request: Request[Any, Any, Any], token: FromPath[str], data: Fo
             return html(ui.elsewhere(), status_code=422)
         if problem := problem_with(data.password):
             return html(ui.form(token, agent, {"password": problem}), status_code=422)
-        password_hash = await access.hashed(data.password)
+        password_hash = await hashes.hashed(data.password)
         async with db.transaction():
             mine = OneTimeLink.token_hash == access.fingerprint(token)
             if not await OneTimeLink.delete().where(mine).returning(OneTimeLink.id):
@@ -144,7 +144,7 @@ async def invited(token: str) -> tuple[dict[str, Any], str]:
 
 
 def problem_with(password: str) -> str:
-    if len(password) < access.PASSWORD_LENGTH:
+    if len(password) < hashes.PASSWORD_LENGTH:
         return _("Use at least 12 characters.")
     if len(password) > LONGEST:
         return _("That is too long.")
@@ -156,7 +156,7 @@ routes = [invitation, choose]
 ui = template("""
 {% from "base.html" import plain %}
 {% from "components.html" import button, field, icon, notice %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 
 {% macro page(desk, token, agent, purpose) %}
 {% call plain(_("Choose a password") ~ " · " ~ desk, ["htmx.min.js"]) %}
@@ -196,7 +196,7 @@ ui = template("""
 {% endmacro %}
 
 {% macro chosen(username) %}
-<div id="choice">{{ access.sign_in_form(username, "", {}) }}</div>
+<div id="choice">{{ signing_in.sign_in_form(username, "", {}) }}</div>
 {% endmacro %}
 
 {% macro saved() %}

@@ -13,11 +13,12 @@ from typing import Any
 
 import db
 import layouts
-from features import files, identity, masks, messages, numbers, widget
+from features import files, identity, masks, messages, numbers, telling, widget
 from features.identity import Verified
 from features.links import linked
-from features.messages import Line, Told
+from features.messages import Line
 from features.private import Note
+from features.telling import Told
 from layouts import _
 
 Row = dict[str, Any]
@@ -193,7 +194,7 @@ def public(rows: list[Row]) -> Iterable[Item]:
         alone = replace(line, grouped=False, new_day=False)
         body = masks.told(row)
         told = Told(row["kind"], row["author"], row["name"], body, line.data, row["sent_at"], None)
-        words = messages.in_words(told, "agent")
+        words = telling.in_words(told, "agent")
         sent = tuple(line.data.get("files", ())) if line.kind == "files" else ()
         yield Item(
             latest,

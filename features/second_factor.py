@@ -26,8 +26,9 @@ from piccolo.columns import Column
 import db
 from db.clock import now
 from db.tables import Agent, OneTimeLink, RecoveryCode
-from features import access, audit, desk
-from features.access import Entrance, address_of, agent_of, public, signed_in
+from features import access, audit, desk, signing_in, tries
+from features.access import address_of, agent_of, public, signed_in
+from features.signing_in import Entrance
 from layouts import Form, _, html, swap, template
 
 STEP_S = 30
@@ -73,7 +74,7 @@ async def ask(entrance: Entrance) -> Markup | None:
     return ui.demanded(step, await new_key(entrance.agent), {})
 
 
-access.second_steps.append(ask)
+signing_in.second_steps.append(ask)
 
 
 async def leave_pending(agent: int) -> str:
@@ -112,15 +113,15 @@ async def give_code(request: Request[Any, Any, Any], data: Form[Step]) -> Respon
     agent = await pending(data.pending)
     if agent is None or not agent["totp_secret"]:
         return too_late(data)
-    wait, tried = await access.count_try(agent["username"], address_of(request))
+    wait, tried = await tries.count(agent["username"], address_of(request))
     if wait:
-        return html(ui.code_form(data, {"code": access.too_often(wait)}), status_code=429)
+        return html(ui.code_form(data, {"code": tries.too_often(wait)}), status_code=429)
     if not await accepted(agent["id"], data.code):
         return html(ui.code_form(data, {"code": wrong_code()}), status_code=422)
     if not await no_longer_pending(data.pending):
         return too_late(data)
-    await access.forget_try(tried)
-    return await access.admit(request, Entrance(agent["id"], agent["username"], data.again_as, data.to))
+    await tries.forget(tried)
+    return await signing_in.admit(request, Entrance(agent["id"], agent["username"], data.again_as, data.to))
 
 
 @post("/session/second-factor", guards=[public], status_code=200)
@@ -129,23 +130,25 @@ async def set_up_now(request: Request[Any, Any, Any], data: Form[Step]) -> Respo
     agent = await pending(data.pending)
     if agent is None or agent["totp_secret"]:
         return too_late(data)
-    wait, tried = await access.count_try(agent["username"], address_of(request))
+    wait, tried = await tries.count(agent["username"], address_of(request))
     if wait:
         key = await key_being_set_up(agent["id"])
-        return html(ui.demanded(data, key, {"code": access.too_often(wait)}), status_code=429)
+        return html(ui.demanded(data, key, {"code": tries.too_often(wait)}), status_code=429)
     codes = await confirm(agent["id"], data.code)
     if codes is None:
         key = await key_being_set_up(agent["id"])
         return html(ui.demanded(data, key, {"code": wrong_code()}), status_code=422)
     await no_longer_pending(data.pending)
-    await access.forget_try(tried)
+    await tries.forget(tried)
     entrance = Entrance(agent["id"], agent["username"], data.again_as, data.to)
-    return await access.admit(request, entrance, ui.done(codes, access.landing(data.to)))
+    return await signing_in.admit(request, entrance, ui.done(codes, signing_in.landing(data.to)))
 
 
 def too_late(data: Step) -> Response[str]:
     words = _("That took too long. Sign in again.")
-    return html(access.ui.sign_in_form(data.again_as, data.again_as, {"password": words}), status_code=422)
+    return html(
+        signing_in.ui.sign_in_form(data.again_as, data.again_as, {"password": words}), status_code=422
+    )
 
 
 def wrong_code() -> str:
@@ -278,12 +281,12 @@ class Code(Struct):
 
 async def problem_with(person: access.Person, connection: Request[Any, Any, Any], code: str) -> str:
     """Whoever sits at an open page shows that they have the telephone."""
-    wait, tried = await access.count_try(person.username, address_of(connection))
+    wait, tried = await tries.count(person.username, address_of(connection))
     if wait:
-        return access.too_often(wait)
+        return tries.too_often(wait)
     if not await accepted(person.id, code):
         return wrong_code()
-    await access.forget_try(tried)
+    await tries.forget(tried)
     return ""
 
 

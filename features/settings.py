@@ -218,7 +218,7 @@ routes = [first_page]
 ui = template("""
 {% from "base.html" import document %}
 {% from "components.html" import button, icon, menu, notice, public_links %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 
 {# {% call settings.page(person, title, words, "/settings/queues") %}…{% endcall %}: `words` explain the page in one line;
    `back` is (path, title) of the page that this one is a part of, `part` what of it is shown. #}
@@ -266,7 +266,7 @@ ui = template("""
 <footer class="settings-foot no-print">{{ public_links("admin") }}</footer>
 <div id="notices" aria-live="polite"></div>
 <dialog class="dialog" id="ask" aria-labelledby="ask-title"><div id="ask-body"></div></dialog>
-{{ access.sign_in_again(person) }}
+{{ signing_in.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 

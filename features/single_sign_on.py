@@ -32,7 +32,7 @@ import layouts
 from db.clock import now
 from db.settings import settings
 from db.tables import Agent, GroupRole, ProviderIdentity, ProviderVisit, Session
-from features import access, admission, audit, copies, desk, provider, routing, ways_in
+from features import access, admission, audit, copies, desk, provider, routing, signing_in, tries, ways_in
 from features.access import public
 from layouts import _, html, template
 
@@ -101,7 +101,7 @@ def page_asked_for(request: Request[Any, Any, Any]) -> str:
     came_from = urlsplit(request.headers.get("referer", ""))
     if not asked and f"{came_from.scheme}://{came_from.netloc}" == settings.url:
         asked = came_from.path
-    return asked if access.OWN_PAGE.fullmatch(asked) else ""
+    return asked if signing_in.OWN_PAGE.fullmatch(asked) else ""
 
 
 def cookie(token: str) -> Cookie:
@@ -137,9 +137,9 @@ async def come_back(request: Request[Any, Any, Any]) -> Response[Any]:
     outcome = await let_in(claims)
     if outcome.refused:
         return told(outcome.refused)
-    browser = access.browser_of(request.headers.get("user-agent", ""))
+    browser = signing_in.browser_of(request.headers.get("user-agent", ""))
     token, _csrf = await access.open_session(outcome.agent, browser, settings.oidc_issuer)
-    answer = Redirect(access.landing(visit["page"]), status_code=302)
+    answer = Redirect(signing_in.landing(visit["page"]), status_code=302)
     answer.set_cookie(access.cookie(token))
     return answer
 
@@ -283,8 +283,8 @@ async def free_username(claims: dict[str, Any], email: str) -> str:
     wanted = re.sub(r"[^a-z0-9._@-]+", "-", wanted).strip("-")[:58]
     stem = wanted if access.USERNAME.fullmatch(wanted) else f"user-{secrets.token_hex(4)}"
     taken = {row["username"] for row in await Agent.select(Agent.username)}
-    tries = (stem, *(f"{stem}-{n}" for n in range(2, 100)), f"user-{secrets.token_hex(8)}")
-    return next(each for each in tries if each not in taken)
+    names = (stem, *(f"{stem}-{n}" for n in range(2, 100)), f"user-{secrets.token_hex(8)}")
+    return next(each for each in names if each not in taken)
 
 
 async def link(agent: int, claims: dict[str, Any]) -> None:
@@ -357,7 +357,7 @@ def words_for(code: str) -> str:
         case "away":
             return _("%(name)s does not answer. Try again in a moment.")
         case "often":
-            return access.too_often(MINUTES)
+            return tries.too_often(MINUTES)
         case "late":
             return _("That took too long, or was begun in another browser. Try again.")
         case "declined":

@@ -23,9 +23,9 @@ from litestar.exceptions import NotFoundException
 import layouts
 from db.clock import now
 from db.tables import Chat
-from features import aside, desk, messages
+from features import aside, desk, telling
 from features.access import Caller, visitor, visitor_of
-from features.messages import Told
+from features.telling import Told
 from layouts import _, speaking, template
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def is_past(chat: dict[str, Any]) -> bool:
 
 async def written(chat: dict[str, Any], side: str = "visitor", language: str = "") -> Transcript:
     """In the language of the chat, unless another is asked for, and the time zone of the desk."""
-    told = await messages.told(chat["id"], side)
+    told = await telling.told(chat["id"], side)
     with speaking(language or chat["language"]):
         begun_on, name = layouts.day(chat["started_at"]), _("conversation")
         return Transcript(
@@ -156,7 +156,7 @@ def entries(told: list[Told], side: str) -> Iterator[Entry]:
         if (today := layouts.day(each.at)) != day:
             day = today
             yield Entry("day", day)
-        words, time = messages.in_words(each, side), layouts.clock_time(each.at)
+        words, time = telling.in_words(each, side), layouts.clock_time(each.at)
         if each.author == "desk":
             yield Entry("event", words, time)
         else:

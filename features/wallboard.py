@@ -102,7 +102,7 @@ routes = [page, figures_now]
 ui = template("""
 {% from "base.html" import document %}
 {% from "components.html" import button, dot, empty, notice %}
-{% import "access" as access %}
+{% import "signing_in" as signing_in %}
 
 {% macro page(person, desk, lines, at) %}
 {% call document(_("Wallboard") ~ " · " ~ desk, "settings wallboard", ["htmx.min.js", "session.js", "wallboard.js"], person.csrf) %}
@@ -116,7 +116,7 @@ ui = template("""
 </main>
 {{ notice("error", _("No connection. These figures are old."), attrs={"id": "board-old", "role": "alert", "hidden": true}) }}
 <div id="notices" aria-live="polite"></div>
-{{ access.sign_in_again(person) }}
+{{ signing_in.sign_in_again(person) }}
 {% endcall %}
 {% endmacro %}
 

@@ -25,7 +25,7 @@ from argon2 import PasswordHasher
 
 import db.clock
 from db.settings import settings
-from features import rounds
+from features import hashes, rounds
 from tests.people import PASSWORD, AgentClient, Person, Visitor
 
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
@@ -219,10 +219,8 @@ async def connected(database: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 def cheap_passwords() -> Iterator[None]:
     """Argon2 as it is, but not as slow as it is meant to be."""
-    from features import access
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(hashes, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 

@@ -17,7 +17,7 @@ from litestar.connection import request as asked
 import db
 from db.settings import settings
 from db.tables import Agent, OneTimeLink, Role, Session
-from features import access, console, first_admin
+from features import access, console, first_admin, hashes, tries
 from tests import scenes
 from tests.conftest import Clock, Desk
 from tests.people import PASSWORD, AgentClient, Person
@@ -77,8 +77,8 @@ async def test_it_takes_as_long_whether_or_not_the_name_exists(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With passwords as slow as they are meant to be, so that the hashing is what takes the time."""
-    monkeypatch.setattr(access, "hasher", PasswordHasher(time_cost=6, memory_cost=16_384, parallelism=1))
-    slow = await access.hashed("iets anders")
+    monkeypatch.setattr(hashes, "hasher", PasswordHasher(time_cost=6, memory_cost=16_384, parallelism=1))
+    slow = await hashes.hashed("iets anders")
     await Agent.update({Agent.password_hash: slow}).where(Agent.username == "an")
     person = desk.nobody()
     took: dict[str, list[float]] = {"an": [], "onbekend": []}
@@ -90,7 +90,7 @@ async def test_it_takes_as_long_whether_or_not_the_name_exists(
             times.append(time.process_time() - began)
     known, unknown = (statistics.median(times) for times in took.values())
     began = time.process_time()
-    await access.verified(slow, "fout")
+    await hashes.verified(slow, "fout")
     assert min(known, unknown) > (time.process_time() - began) / 3, "both hash"
     assert 0.4 < known / unknown < 2.5
 
@@ -120,9 +120,9 @@ async def test_nobody_else_waits_and_when_the_wait_is_over_it_works_again(desk: 
     for _try in range(10):
         await sign_in(person, "an", "fout")
     assert (await sign_in(person, "bram")).status_code == 200, "another name"
-    assert await access.minutes_to_wait("an", "192.0.2.7") == 0, "another address"
+    assert await tries.minutes_to_wait("an", "192.0.2.7") == 0, "another address"
     assert (await sign_in(person, "an")).status_code == 429
-    clock.shift(access.TRIES_MINUTES * 60)
+    clock.shift(tries.MINUTES * 60)
     assert (await sign_in(person, "an")).status_code == 200
 
 
@@ -139,7 +139,7 @@ async def test_signing_in_well_is_not_a_try(desk: Desk) -> None:
 
 
 async def test_one_address_cannot_try_many_names(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "TRIES_ANYWHERE", 5)
+    monkeypatch.setattr(tries, "MOST_ANYWHERE", 5)
     person = desk.nobody()
     for n in range(5):
         assert (await sign_in(person, f"naam{n}", "fout")).status_code == 422

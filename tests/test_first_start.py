@@ -17,7 +17,7 @@ from db.tables import (
     Queue,
     Widget,
 )
-from features import access
+from features import hashes
 
 
 @pytest.mark.usefixtures("cheap_passwords")
@@ -30,8 +30,8 @@ async def test_the_example_desk_is_made_once_and_its_passwords_are_its_own(conne
     assert await example_desk.load() is None
     assert await Agent.count() == len(passwords)
     [agent] = await db.sql("SELECT password_hash FROM agent WHERE username = {}", "an")
-    assert await access.verified(agent["password_hash"], passwords["an"])
-    assert not await access.verified(agent["password_hash"], passwords["bram"])
+    assert await hashes.verified(agent["password_hash"], passwords["an"])
+    assert not await hashes.verified(agent["password_hash"], passwords["bram"])
 
 
 @pytest.mark.usefixtures("cheap_passwords")

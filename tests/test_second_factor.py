@@ -248,9 +248,9 @@ async def test_sessions_are_listed_and_closed_one_by_one_or_all(desk: Desk) -> N
     ],
 )
 def test_a_browser_is_named_so_that_its_owner_knows_it(sent: str, shown: str) -> None:
-    from features import access
+    from features import signing_in
 
-    assert access.browser_of(sent) == shown
+    assert signing_in.browser_of(sent) == shown
 
 
 # ---- what the tests do -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfReader
 
 from db.tables import Chat, Message, Visitor
-from features import messages, transcripts
+from features import messages, telling, transcripts
 from layouts import speaking
 from tests.conftest import Clock, Desk
 from tests.people import Visitor as VisitorClient
@@ -133,7 +133,7 @@ async def test_a_name_cannot_pretend_to_be_more_than_a_name(desk: Desk) -> None:
 async def test_another_features_message_says_itself(desk: Desk) -> None:
     talk = await connected(desk)
     transcript_kind = "parcel"
-    messages.told_as(transcript_kind)(lambda told: f"Pakje: {told.data['what']}")
+    telling.told_as(transcript_kind)(lambda told: f"Pakje: {told.data['what']}")
     try:
         import db
 
@@ -148,7 +148,7 @@ async def test_another_features_message_says_itself(desk: Desk) -> None:
             )
         assert "An:\nPakje: boek" in await text_of(talk.jef)
     finally:
-        del messages.tellers[transcript_kind]
+        del telling.tellers[transcript_kind]
 
 
 # ---- what never is ---------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+"""Passwords as the desk keeps them: Argon2id, as its library sets it."""
+
+import secrets
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from db.tables import Agent
+from features import aside
+
+PASSWORD_LENGTH = 12
+
+hasher = PasswordHasher()
+doormen = aside.Threads(2, "password", aside.NICEST)  # each has several threads at work, and 64 MB
+
+
+async def hashed(password: str) -> str:
+    return await aside.done(doormen, hasher.hash, password)
+
+
+async def verified(password_hash: str, password: str) -> bool:
+    try:
+        return await aside.done(doormen, hasher.verify, password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+async def agent_with(username: str, password: str) -> dict[str, Any] | None:
+    """Takes as long for a name that does not exist as for a wrong password."""
+    row = await (
+        Agent.select(Agent.id, Agent.password_hash)
+        .where(Agent.username == username)
+        .where(Agent.active.eq(True))
+        .first()
+    )
+    right = await verified(row["password_hash"] if row else await nobodys_hash(), password)
+    return row if row and right else None
+
+
+async def nobodys_hash() -> str:
+    """Of a password nobody has, made with the parameters now in force."""
+    if not nobodys.get(hasher):
+        nobodys[hasher] = await hashed(secrets.token_hex())
+    return nobodys[hasher]
+
+
+nobodys: dict[PasswordHasher, str] = {}
