@@ -16,14 +16,15 @@ from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
-NICE, NICEST = 5, 19
+NICE, NICER = 5, 10
 
 
 class Threads:
     """So many. A worker has its own: those of the process that it was made of did not come along.
 
-    They are as nice as they can be only for work that leaves the interpreter alone (a library in C): whoever
-    has the interpreter and is not let on to a processor holds up the event loop.
+    They are nicer still only for work that leaves the interpreter alone (a library in C): whoever has the
+    interpreter and is not let on to a processor holds up the event loop. But not as nice as can be: where
+    other programs have all processors at work, nobody would get in.
     """
 
     def __init__(self, count: int, name: str, nice: int = NICE) -> None:

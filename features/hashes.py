@@ -12,7 +12,7 @@ from features import aside
 PASSWORD_LENGTH = 12
 
 hasher = PasswordHasher()
-doormen = aside.Threads(2, "password", aside.NICEST)  # each has several threads at work, and 64 MB
+doormen = aside.Threads(2, "password", aside.NICER)  # each has several threads at work, and 64 MB
 
 
 async def hashed(password: str) -> str:
