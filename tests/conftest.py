@@ -254,8 +254,8 @@ def time_of_day() -> str:
 
 @pytest.fixture
 def clock(time_of_day: str) -> Iterator[Clock]:
-    """At a known moment, and put right afterwards. It all but stands still: what a busy machine takes for a test
-    is no time at the desk."""
+    """At a known moment, and put right afterwards. It all but stands still: what a busy machine takes for a
+    test is no time at the desk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db.clock, "_began_at", db.clock._began_at)
         patch.setattr(db.clock, "_began_s", db.clock._began_s)
