@@ -37,6 +37,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 import db
 import features
 import layouts
+import outgoing
 import workers
 from db import clock, example_desk, logs
 from db.away import is_away
@@ -237,6 +238,7 @@ def server(app: Litestar, **options: Any) -> Server:
             port=settings.port,
             log_config=None,
             access_log=False,
+            http=outgoing.Protocol,
             server_header=False,
             timeout_keep_alive=30,
             forwarded_allow_ips=settings.trusted_proxies,

@@ -170,8 +170,8 @@ async def redraw_tab(viewer: Any, event: MessagePosted) -> Markup | None:
     row = await tabs.tab_of.first(viewer.person.id, event.chat)
     if row is None:
         return None
-    (unread,) = await tabs.unread_after(event.chat, row.pop("read_seq"))
-    return swap(f"#tab-{event.chat}", ui.tab(tabs.Tab(**row, unread=unread["count"])))
+    unread = await tabs.unread_of(event.chat, row.pop("read_seq"), row.pop("seq"))
+    return swap(f"#tab-{event.chat}", ui.tab(tabs.Tab(**row, unread=unread)))
 
 
 @live.on(MessageChanged, page="console")

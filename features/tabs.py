@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from db.prepared import prepared
 from db.tables import Message, Participation
-from features import details, emergency, invites
+from features import details, emergency, invites, messages
 from features.participations import agents_in
+
+FEW = 5  # messages, that are read as fast as counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,7 @@ def tab_of(agent: int, chat: int) -> Any:
             join.unanswered_since_at.as_alias("unanswered_since"),
             join.visitor_gone_at.as_alias("visitor_gone_at"),
             join.visitor_here.as_alias("visitor_here"),
+            join.seq.as_alias("seq"),
             through.read_seq,
         )
         .where(through.agent == agent)
@@ -146,6 +149,16 @@ def tab_of(agent: int, chat: int) -> Any:
         .order_by(through.id, ascending=False)
         .limit(1)
     )
+
+
+async def unread_of(chat: int, read_seq: int, seq: int) -> int:
+    """How many of the visitor's messages are new to the agent, who has read so far; mostly none, or the one
+    that everybody reads just now."""
+    if seq - read_seq > FEW:
+        (row,) = await unread_after(chat, read_seq)
+        return int(row["count"])
+    lines = await messages.fresh(chat, read_seq) if seq > read_seq else []
+    return sum(line.author == "visitor" and line.seq > read_seq for line in lines)
 
 
 @prepared

@@ -5,6 +5,7 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const ask = document.getElementById("ask");
 let sent = ""; // the form whose answer is awaited
+let added = 0; // rows of forms, each with ids of its own
 
 document.addEventListener("htmx:after:swap", () => {
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
@@ -91,7 +92,8 @@ document.addEventListener("click", async ({ target }) => {
   if (add) {
     const list = document.getElementById(add.dataset.addRow);
     const row = document.getElementById(`${list.id}-row`).content.cloneNode(true).firstElementChild;
-    for (const each of all("[id], [for]", row)) for (const name of ["id", "for"]) if (each.hasAttribute(name)) each.setAttribute(name, `${each.getAttribute(name)}-${Date.now()}`);
+    added += 1;
+    for (const each of all("[id], [for]", row)) for (const name of ["id", "for"]) if (each.hasAttribute(name)) each.setAttribute(name, `${each.getAttribute(name)}-${added}`);
     list.append(row);
     row.querySelector("input, select, textarea")?.focus();
     list.dispatchEvent(new Event("change", { bubbles: true }));
