@@ -174,4 +174,6 @@ def test_what_is_wrong_with_the_question_stays_wrong() -> None:
     later.__context__ = FULL
     assert all(map(is_away, (FULL, ConnectionRefusedError(), asyncpg.CannotConnectNowError())))
     assert all(map(is_away, (asyncpg.DiskFullError(), asyncpg.InterfaceError("connection is closed"))))
+    between = asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+    assert is_away(between), "the server has ended the session, and the end of the line is still to come"
     assert is_away(later), "what follows from it is no fault of ours either"
