@@ -167,11 +167,8 @@ async def redraw_tab(viewer: Any, event: MessagePosted) -> Markup | None:
     """How many are unread, and since when the visitor waits."""
     if event.chat not in viewer.seen:
         return None
-    row = await tabs.tab_of.first(viewer.person.id, event.chat)
-    if row is None:
-        return None
-    unread = await tabs.unread_of(event.chat, row.pop("read_seq"), row.pop("seq"))
-    return swap(f"#tab-{event.chat}", ui.tab(tabs.Tab(**row, unread=unread)))
+    tab = await tabs.tab_of(viewer.person.id, event.chat)
+    return swap(f"#tab-{event.chat}", ui.tab(tab)) if tab else None
 
 
 @live.on(MessageChanged, page="console")

@@ -86,69 +86,59 @@ async def conversations_of(agent: int, chat: int | None = None) -> list[Conversa
     ]
 
 
+async def tab_of(agent: int, chat: int) -> Tab | None:
+    """At a glance, if it is open: what each message redraws."""
+    row = await last_open_tab.first(agent, chat)
+    if row is None:
+        return None
+    return Tab(unread=await unread_of(chat, row.pop("read_seq"), row.pop("seq")), **row)
+
+
 @prepared
 def tabs_of(agent: int) -> Any:
-    return open_tabs(agent)
+    return open_tabs(agent, *GLANCE, *MORE).order_by(Participation.id)
 
 
 @prepared
 def open_tab_of(agent: int, chat: int) -> Any:
-    return open_tabs(agent).where(Participation.chat == chat)
-
-
-def open_tabs(agent: int) -> Any:
-    join, through = Participation.chat, Participation
-    return (
-        Participation.select(
-            join.id.as_alias("id"),
-            join.state.as_alias("state"),
-            join.visitor_name.as_alias("visitor"),
-            join.visitor_email.as_alias("email"),
-            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
-            join.subject.label.as_alias("subject"),  # type: ignore[union-attr]
-            join.language.as_alias("language"),
-            join.page_url.as_alias("page"),
-            join.ticket_at.as_alias("asked_at"),
-            through.joined_at,
-            join.ended_at.as_alias("ended_at"),
-            join.unanswered_since_at.as_alias("unanswered_since"),
-            join.visitor_gone_at.as_alias("visitor_gone_at"),
-            join.visitor_here.as_alias("visitor_here"),
-            join.case_number.as_alias("case_number"),
-            through.read_seq,
-            join.visitor_got_seq.as_alias("visitor_got_seq"),
-            join.visitor_read_seq.as_alias("visitor_read_seq"),
-        )
-        .where(through.agent == agent)
-        .where(through.tab_open.eq(True))
-        .where(through.left_at.is_null() | (through.left_how == "ended"))
-        .order_by(through.id)
-    )
+    return open_tabs(agent, *GLANCE, *MORE).where(Participation.chat == chat).order_by(Participation.id)
 
 
 @prepared
-def tab_of(agent: int, chat: int) -> Any:
-    """If it is open."""
-    join, through = Participation.chat, Participation
-    return (
-        Participation.select(
-            join.id.as_alias("id"),
-            join.state.as_alias("state"),
-            join.visitor_name.as_alias("visitor"),
-            join.queue.name.as_alias("queue"),  # type: ignore[union-attr]
-            join.unanswered_since_at.as_alias("unanswered_since"),
-            join.visitor_gone_at.as_alias("visitor_gone_at"),
-            join.visitor_here.as_alias("visitor_here"),
-            join.seq.as_alias("seq"),
-            through.read_seq,
-        )
-        .where(through.agent == agent)
-        .where(through.chat == chat)
-        .where(through.tab_open.eq(True))
-        .where(through.left_at.is_null() | (through.left_how == "ended"))
-        .order_by(through.id, ascending=False)
-        .limit(1)
-    )
+def last_open_tab(agent: int, chat: int) -> Any:
+    query = open_tabs(agent, *GLANCE, Participation.chat.seq.as_alias("seq"))
+    return query.where(Participation.chat == chat).order_by(Participation.id, ascending=False).limit(1)
+
+
+def open_tabs(agent: int, *columns: Any) -> Any:
+    seat = Participation
+    still = seat.left_at.is_null() | (seat.left_how == "ended")
+    return seat.select(*columns).where(seat.agent == agent).where(seat.tab_open.eq(True)).where(still)
+
+
+about = Participation.chat
+GLANCE: tuple[Any, ...] = (
+    about.id.as_alias("id"),
+    about.state.as_alias("state"),
+    about.visitor_name.as_alias("visitor"),
+    about.queue.name.as_alias("queue"),  # type: ignore[union-attr]
+    about.unanswered_since_at.as_alias("unanswered_since"),
+    about.visitor_gone_at.as_alias("visitor_gone_at"),
+    about.visitor_here.as_alias("visitor_here"),
+    Participation.read_seq,
+)
+MORE: tuple[Any, ...] = (
+    about.visitor_email.as_alias("email"),
+    about.subject.label.as_alias("subject"),  # type: ignore[union-attr]
+    about.language.as_alias("language"),
+    about.page_url.as_alias("page"),
+    about.ticket_at.as_alias("asked_at"),
+    Participation.joined_at,
+    about.ended_at.as_alias("ended_at"),
+    about.case_number.as_alias("case_number"),
+    about.visitor_got_seq.as_alias("visitor_got_seq"),
+    about.visitor_read_seq.as_alias("visitor_read_seq"),
+)
 
 
 async def unread_of(chat: int, read_seq: int, seq: int) -> int:
