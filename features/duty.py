@@ -18,7 +18,7 @@ from db.tables import Readiness, Session
 from features import access, hours, live, profiles, queues, rounds, routing
 from features.access import agent_of, may
 from features.routing import LineMoved, ReadinessChanged
-from layouts import Form, _, html, swap, template
+from layouts import Form, _, html, problems, swap, template
 
 HOURS_EVERY_S = 10
 REASONS = ("break", "lunch", "meeting", "aftercare")  # an agent may choose these; routing knows others
@@ -96,7 +96,12 @@ async def set_readiness(request: Request[Any, Any, Any], data: Form[Wish]) -> Re
     else:
         raise NotFoundException
     standing = await duty_of(person.id)
-    return html(swap("#me", ui.me(person, standing)), swap("#pane-none", ui.nothing(standing)))
+    drawn = [swap("#me", ui.me(person, standing)), swap("#pane-none", ui.nothing(standing))]
+    if data.state == "ready" and standing.profile and not standing.ready:
+        words = _("This page has no line to the desk yet. Try again in a moment.")
+        drawn.append(swap("#notices", problems.ui.notice(_("Not connected"), words), "beforeend"))
+        return html(*drawn, status_code=409)
+    return html(*drawn)
 
 
 # ---- live ------------------------------------------------------------------------------------------------

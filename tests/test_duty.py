@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from db.tables import Profile, ProfileQueue, Queue
+from db.tables import Profile, ProfileQueue, Queue, Readiness
 from features import queues, routing
 from tests import scenes
 from tests.conftest import Clock, Desk
+from tests.people import AgentClient
 from tests.screen import words
 
 
@@ -15,6 +16,19 @@ async def profile_id(name: str) -> str:
     row = await Profile.select(Profile.id).where(Profile.name == name).first()
     assert row
     return str(row["id"])
+
+
+async def is_here(agent: AgentClient) -> bool:
+    """Its line, not the person."""
+    gone_at = Readiness.select(Readiness.gone_at).where(Readiness.agent.username == agent.username)
+    return (await gone_at)[0]["gone_at"] is None
+
+
+async def eventually(agent: AgentClient, here: bool) -> None:
+    async def is_so() -> bool:
+        return await is_here(agent) is here
+
+    await scenes.eventually_true(is_so)
 
 
 async def is_green(name: str = "Algemeen") -> bool:
@@ -103,6 +117,24 @@ async def test_a_state_that_there_is_not_is_refused(desk: Desk) -> None:
     for state in ("", "not_answered", "logged_out", "<b>"):
         assert (await an.send("PUT", "/readiness", {"state": state})).status_code == 404
     assert await is_green(), "and changes nothing"
+
+
+async def test_who_has_no_line_hears_that_it_cannot_be_ready_yet(desk: Desk) -> None:
+    """Its computer has been asleep, and the button is pressed before the page has found its line again."""
+    an = await desk.agent("an", "Loket", ready=True)
+    await an.pause()
+    async with an.stream():
+        pass
+    await eventually(an, here=False)
+    answer = await an.send("PUT", "/readiness", {"state": "ready"})
+    assert answer.status_code == 409
+    assert "Niet verbonden" in an.screen.text("#notices")
+    assert "Lunch" in an.screen.text("#me")
+    assert not await is_green()
+    async with an.stream():
+        await eventually(an, here=True)
+        await an.ready()
+        assert await is_green()
 
 
 async def test_what_is_chosen_in_one_window_shows_in_the_other(desk: Desk) -> None:
