@@ -1,7 +1,7 @@
 """Outgoing: what is said on a line in one go leaves in one piece.
 
-The head of an answer and its body are two writes, each a call of the system and a packet of its own, which is
-a tenth of what a message costs. Here they wait for the end of the step that writes them.
+The head of an answer and its body are two writes, each a call of the system and a packet of its own. Here
+they are kept until the event loop comes round, and leave together.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_BYTES = 65_536  # are kept back; whoever sends more than that waits for whoever reads
 
 
-class Gathered:
-    """A transport that gathers what is written until the event loop comes round."""
+class Gathering:
+    """A transport as uvicorn uses it."""
 
     __slots__ = ("bytes", "loop", "pieces", "transport")
 
@@ -28,23 +28,29 @@ class Gathered:
 
     def write(self, data: bytes) -> None:
         if not self.pieces:
-            self.loop.call_soon(self.send)
+            self.loop.call_soon(self.flush)
         self.pieces.append(data)
         self.bytes += len(data)
         if self.bytes > MOST_BYTES:
-            self.send()
+            self.flush()
 
-    def send(self) -> None:
+    def flush(self) -> None:
         pieces, self.pieces, self.bytes = self.pieces, [], 0
         if pieces and not self.transport.is_closing():
             self.transport.write(b"".join(pieces))
 
     def close(self) -> None:
-        self.send()
+        self.flush()
         self.transport.close()
 
 
 class Protocol(HttpToolsProtocol):
+    gathering: Gathering
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport = Gathered(transport)  # type: ignore[assignment]
+        self.transport = self.gathering = Gathering(transport)  # type: ignore[assignment]
+
+    def eof_received(self) -> None:
+        """Whoever has asked all that it will ask still gets the answer: the line is closed after this."""
+        self.gathering.flush()

@@ -232,7 +232,7 @@ def address(host: str, port: int) -> list[socket.socket]:
 
 
 def listening_on(family: int, address: Any) -> socket.socket:
-    # Named as TCP: asyncio does not know it otherwise, and each answer waits 40 ms for its second packet.
+    # Named as TCP: asyncio does not know it otherwise, and what comes after a first packet waits 40 ms.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:

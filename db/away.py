@@ -37,7 +37,9 @@ def is_of_now(fault: BaseException) -> bool:
             return fault.filename is None  # the server's socket; who opens a file gives its name
         case OSError():
             return fault.errno in DISKS
-    return type(fault) in (asyncpg.InterfaceError, asyncpg.InternalClientError)  # the line went in its midst
+        case asyncpg.InternalClientError():
+            return str(fault).startswith("cannot switch to state")  # it was told so, and not yet that it went
+    return type(fault) is asyncpg.InterfaceError  # the line went while it was used
 
 
 def causes(fault: BaseException) -> Iterator[BaseException]:

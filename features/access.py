@@ -177,7 +177,7 @@ def refuse_other_sites(request: Request[Any, Any, Any]) -> None:
         raise PermissionDeniedException("csrf")
 
 
-# ---- sessions ------------------------------------------------------------------------------------------
+# ---- sessions --------------------------------------------------------------------------------------------
 
 
 async def person_of_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Person | None:

@@ -65,7 +65,7 @@ class Console:
 
     @property
     def cursor(self) -> str:
-        return ";".join([f"{chat}:{seq}.{self.whispered.get(chat, 0)}" for chat, seq in self.seen.items()])
+        return cursor_of({chat: (seq, self.whispered.get(chat, 0)) for chat, seq in self.seen.items()})
 
     def topics(self) -> Iterable[str]:
         own = [f"agent:{self.person.id}"]
@@ -136,7 +136,7 @@ async def threads_of(chats: list[int], person: Person) -> tuple[dict[int, Markup
 
 
 def cursor_of(positions: dict[int, Position]) -> str:
-    return ";".join(f"{chat}:{public}.{own}" for chat, (public, own) in positions.items())
+    return ";".join([f"{chat}:{public}.{own}" for chat, (public, own) in positions.items()])
 
 
 def topics_of(chat: int) -> tuple[str, str]:

@@ -17,7 +17,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Agent, OneTimeLink, Role
-from features import access, hashes
+from features import access, hashes, passwords
 from features.access import public
 from layouts import Form, _, html, template
 
@@ -95,8 +95,8 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
         errors["username"] = _("Use 2 to 64 letters, digits, dots, hyphens or underscores.")
     if not 1 <= len(form.name.strip()) <= 80:
         errors["name"] = _("Enter the name that visitors will see.")
-    if len(form.password) < hashes.PASSWORD_LENGTH:
-        errors["password"] = _("Use at least 12 characters.")
+    if problem := passwords.problem_with(form.password):
+        errors["password"] = problem
     return errors
 
 

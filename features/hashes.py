@@ -1,4 +1,4 @@
-"""Passwords as the desk keeps them: Argon2id, as its library sets it."""
+"""Passwords as the desk keeps them, and whose they are: Argon2id, as its library sets it."""
 
 import secrets
 from typing import Any
@@ -9,19 +9,17 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from db.tables import Agent
 from features import aside
 
-PASSWORD_LENGTH = 12
-
 hasher = PasswordHasher()
-doormen = aside.Threads(2, "password", aside.NICER)  # each has several threads at work, and 64 MB
+threads = aside.Threads(2, "password", aside.NICER)  # each has several threads at work, and 64 MB
 
 
 async def hashed(password: str) -> str:
-    return await aside.done(doormen, hasher.hash, password)
+    return await aside.done(threads, hasher.hash, password)
 
 
 async def verified(password_hash: str, password: str) -> bool:
     try:
-        return await aside.done(doormen, hasher.verify, password_hash, password)
+        return await aside.done(threads, hasher.verify, password_hash, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -25,6 +25,7 @@ from layouts import Form, _, html, speaking, swap, template
 
 DAYS = 7
 PURPOSES = ("invitation", "password")  # without a password yet; in place of a forgotten one
+SHORTEST = 12
 LONGEST = 1_000  # more takes long to hash
 
 
@@ -144,7 +145,7 @@ async def invited(token: str) -> tuple[dict[str, Any], str]:
 
 
 def problem_with(password: str) -> str:
-    if len(password) < hashes.PASSWORD_LENGTH:
+    if len(password) < SHORTEST:
         return _("Use at least 12 characters.")
     if len(password) > LONGEST:
         return _("That is too long.")

@@ -46,7 +46,7 @@ async def sign_in(request: Request[Any, Any, Any], data: Form[SignIn]) -> Respon
     refuse_other_sites(request)
     username = data.username.strip().lower()
     address = address_of(request)
-    async with hashes.doormen.turn():
+    async with hashes.threads.turn():
         wait, tried = await tries.count(username, address)
         agent = None if wait else await hashes.agent_with(username, data.password)
     if wait:

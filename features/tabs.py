@@ -11,8 +11,6 @@ from db.tables import Message, Participation
 from features import details, emergency, invites, messages
 from features.participations import agents_in
 
-FEW = 5  # messages, that are read as fast as counted
-
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
@@ -91,7 +89,8 @@ async def tab_of(agent: int, chat: int) -> Tab | None:
     row = await last_open_tab.first(agent, chat)
     if row is None:
         return None
-    return Tab(unread=await unread_of(chat, row.pop("read_seq"), row.pop("seq")), **row)
+    read_seq, seq = row.pop("read_seq"), row.pop("seq")
+    return Tab(unread=await unread_of(chat, read_seq, seq), **row)
 
 
 @prepared
@@ -111,40 +110,40 @@ def last_open_tab(agent: int, chat: int) -> Any:
 
 
 def open_tabs(agent: int, *columns: Any) -> Any:
-    seat = Participation
-    still = seat.left_at.is_null() | (seat.left_how == "ended")
-    return seat.select(*columns).where(seat.agent == agent).where(seat.tab_open.eq(True)).where(still)
+    still = Participation.left_at.is_null() | (Participation.left_how == "ended")
+    query = Participation.select(*columns).where(Participation.agent == agent).where(still)
+    return query.where(Participation.tab_open.eq(True))
 
 
-about = Participation.chat
+CHAT = Participation.chat
 GLANCE: tuple[Any, ...] = (
-    about.id.as_alias("id"),
-    about.state.as_alias("state"),
-    about.visitor_name.as_alias("visitor"),
-    about.queue.name.as_alias("queue"),  # type: ignore[union-attr]
-    about.unanswered_since_at.as_alias("unanswered_since"),
-    about.visitor_gone_at.as_alias("visitor_gone_at"),
-    about.visitor_here.as_alias("visitor_here"),
+    CHAT.id.as_alias("id"),
+    CHAT.state.as_alias("state"),
+    CHAT.visitor_name.as_alias("visitor"),
+    CHAT.queue.name.as_alias("queue"),  # type: ignore[union-attr]
+    CHAT.unanswered_since_at.as_alias("unanswered_since"),
+    CHAT.visitor_gone_at.as_alias("visitor_gone_at"),
+    CHAT.visitor_here.as_alias("visitor_here"),
     Participation.read_seq,
 )
 MORE: tuple[Any, ...] = (
-    about.visitor_email.as_alias("email"),
-    about.subject.label.as_alias("subject"),  # type: ignore[union-attr]
-    about.language.as_alias("language"),
-    about.page_url.as_alias("page"),
-    about.ticket_at.as_alias("asked_at"),
+    CHAT.visitor_email.as_alias("email"),
+    CHAT.subject.label.as_alias("subject"),  # type: ignore[union-attr]
+    CHAT.language.as_alias("language"),
+    CHAT.page_url.as_alias("page"),
+    CHAT.ticket_at.as_alias("asked_at"),
     Participation.joined_at,
-    about.ended_at.as_alias("ended_at"),
-    about.case_number.as_alias("case_number"),
-    about.visitor_got_seq.as_alias("visitor_got_seq"),
-    about.visitor_read_seq.as_alias("visitor_read_seq"),
+    CHAT.ended_at.as_alias("ended_at"),
+    CHAT.case_number.as_alias("case_number"),
+    CHAT.visitor_got_seq.as_alias("visitor_got_seq"),
+    CHAT.visitor_read_seq.as_alias("visitor_read_seq"),
 )
 
 
 async def unread_of(chat: int, read_seq: int, seq: int) -> int:
-    """How many of the visitor's messages are new to the agent, who has read so far; mostly none, or the one
+    """How many of the visitor's messages are new to the agent, who has read so far: mostly none, or the one
     that everybody reads just now."""
-    if seq - read_seq > FEW:
+    if seq - read_seq > 1:
         (row,) = await unread_after(chat, read_seq)
         return int(row["count"])
     lines = await messages.fresh(chat, read_seq) if seq > read_seq else []

@@ -4,7 +4,7 @@
     GET /chat/transcript.txt
 
 At any moment, and for a week after the end, for whoever holds the visitor's token. All that is in it is what
-`messages` tells: the public thread, and nothing else.
+`telling` tells: the public thread, and nothing else.
 """
 
 import json

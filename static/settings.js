@@ -5,7 +5,14 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const ask = document.getElementById("ask");
 let sent = ""; // the form whose answer is awaited
-let added = 0; // rows of forms, each with ids of its own
+let added = 0;
+// A row of a form, with ids of its own.
+const another = (empty) => {
+  const row = empty.cloneNode(true).firstElementChild;
+  added += 1;
+  for (const each of all("[id], [for]", row)) for (const name of ["id", "for"]) if (each.hasAttribute(name)) each.setAttribute(name, `${each.getAttribute(name)}-${added}`);
+  return row;
+};
 
 document.addEventListener("htmx:after:swap", () => {
   const question = ask.querySelector("[data-ask]:not([data-live])"); // each is put once
@@ -91,9 +98,7 @@ document.addEventListener("click", async ({ target }) => {
   const add = target.closest?.("[data-add-row]");
   if (add) {
     const list = document.getElementById(add.dataset.addRow);
-    const row = document.getElementById(`${list.id}-row`).content.cloneNode(true).firstElementChild;
-    added += 1;
-    for (const each of all("[id], [for]", row)) for (const name of ["id", "for"]) if (each.hasAttribute(name)) each.setAttribute(name, `${each.getAttribute(name)}-${added}`);
+    const row = another(document.getElementById(`${list.id}-row`).content);
     list.append(row);
     row.querySelector("input, select, textarea")?.focus();
     list.dispatchEvent(new Event("change", { bubbles: true }));
@@ -104,9 +109,8 @@ document.addEventListener("click", async ({ target }) => {
     const from = all("[data-row]", document.getElementById(spread.dataset.copiesRows));
     for (const list of spread.dataset.to.split(" ").map((id) => document.getElementById(id))) {
       const empty = document.getElementById(`${list.id}-row`).content;
-      list.replaceChildren(...from.map((row, n) => {
-        const copy = empty.cloneNode(true).firstElementChild;
-        for (const each of all("[id]", copy)) each.id += `-${n}`;
+      list.replaceChildren(...from.map((row) => {
+        const copy = another(empty);
         const values = all("input", row).map((input) => input.value);
         all("input", copy).forEach((input, at) => { input.value = values[at]; });
         return copy;

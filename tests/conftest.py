@@ -326,7 +326,7 @@ async def serving(database: str, data: Path, **environment: str) -> AsyncIterato
     import app
     import features
 
-    # Named as TCP: asyncio does not know it otherwise, and each answer waits 40 ms for its second packet.
+    # Named as TCP: asyncio does not know it otherwise, and what comes after a first packet waits 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

@@ -18,7 +18,7 @@ import httpx
 
 import db
 import workers
-from tests.conftest import WEDNESDAY_MORNING, Desk, widget_key
+from tests.conftest import WEDNESDAY_MORNING, Clock, Desk, widget_key
 from tests.people import PASSWORD
 
 ROOT = Path(__file__).parents[1]
@@ -45,12 +45,15 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(database: str, data: Path, *arguments: str, widget: str = "") -> AsyncIterator[Served]:
-    """`balie demo`, on a database which has the example desk."""
+async def served(
+    database: str, data: Path, clock: Clock, *arguments: str, widget: str = ""
+) -> AsyncIterator[Served]:
+    """`balie demo`, on a database which has the example desk. All go by the test's clock, at its own pace."""
+    clock.go(1)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     own = {"BALIE_DATABASE_URL": database, "BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_URL": url}
-    own |= {workers.HANDED_OVER: json.dumps({"clock": db.clock.reading()})}  # all go by the test's clock
+    own |= {workers.HANDED_OVER: json.dumps({"clock": db.clock.reading()})}
     foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
     output = data / f"{port}.log"
     command = [sys.executable, str(ROOT / "app.py"), "demo", "--port", str(port), "--data", str(data)]

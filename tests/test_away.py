@@ -167,6 +167,7 @@ def test_what_is_wrong_with_the_question_stays_wrong() -> None:
             told[name] = raised.value
     told["mistake"] = asyncpg.UndefinedTableError()
     told["use"] = asyncpg.DataError("an argument is of another type")
+    told["library"] = asyncpg.InternalClientError("unknown error in protocol implementation")
     told["file"] = FileNotFoundError(errno.ENOENT, "No such file", "/somewhere")
     told["ours"] = ZeroDivisionError()
     assert not [name for name, fault in told.items() if is_away(fault)]

@@ -11,14 +11,14 @@ import pytest
 from pypdf import PdfReader
 
 from db.tables import Chat, PrivateAttachment, PrivateMessage
-from tests.conftest import Clock, Databases, Desk, serving
+from tests.conftest import Databases, Desk, serving
 from tests.people import AgentClient, Person, Visitor, new_key
 from tests.scenes import taken
 from tests.streams import Stream
 from tests.test_attachments import PDF, SVG, added, picture, say, upload
 from tests.test_conventions import routes
 
-pytestmark = [pytest.mark.either, pytest.mark.usefixtures("unhurried")]
+pytestmark = pytest.mark.either
 
 CANARY = "kanarie-7319"  # in each private text
 FILE_CANARY = "sijsje-4402"  # in the name of each private file
@@ -111,12 +111,6 @@ PLAIN_PICTURE = picture("PNG", (48, 32))
 async def keeps(jef: Visitor) -> None:
     for kind in ("txt", "pdf"):
         await jef.must("GET", f"/chat/transcript.{kind}")
-
-
-@pytest.fixture
-def unhurried(clock: Clock) -> None:
-    """Nobody is given up because a machine is slow."""
-    clock.go(0.05)
 
 
 # ---- what is compared ------------------------------------------------------------------------------------

@@ -33,9 +33,9 @@ CANARY = "kanarie: alleen voor collega"
 
 
 @pytest.fixture
-async def other(desk: Desk, example_database: str, tmp_path: Path) -> AsyncIterator[Served]:
+async def other(desk: Desk, example_database: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Served]:
     """A second process on the same database; the tests run in the first."""
-    async with served(example_database, tmp_path) as running:
+    async with served(example_database, tmp_path, clock) as running:
         yield running
 
 
@@ -118,11 +118,11 @@ async def test_a_person_who_must_go_and_a_desk_that_is_renamed(desk: Desk, other
 
 @pytest.mark.long
 async def test_a_process_that_starts_or_stops_beside_another_cuts_nobody_off(
-    desk: Desk, example_database: str, tmp_path: Path
+    desk: Desk, example_database: str, clock: Clock, tmp_path: Path
 ) -> None:
     async with talking(desk, desk) as talk, AsyncExitStack() as stack:
         pages = await Presence.select(Presence.key).order_by(Presence.key)
-        other = await stack.enter_async_context(served(example_database, tmp_path))
+        other = await stack.enter_async_context(served(example_database, tmp_path, clock))
         assert await Presence.select(Presence.key).order_by(Presence.key) == pages
         eva = await other.desk.agent("eva", "Loket", ready=True)
         async with eva.stream() as console:
@@ -223,7 +223,7 @@ async def together(
 ) -> AsyncIterator[Served]:
     """One address, two workers."""
     await db.connect(example_database)
-    async with served(example_database, tmp_path, "--workers", "2") as running:
+    async with served(example_database, tmp_path, clock, "--workers", "2") as running:
         yield running
     await db.disconnect()
 
@@ -353,7 +353,7 @@ async def test_a_worker_that_dies_before_it_serves_is_replaced_and_a_stop_is_hea
     async with AsyncExitStack() as stack:
         before = set(children_of(os.getpid()))
         starting = asyncio.create_task(
-            stack.enter_async_context(served(example_database, tmp_path, "--workers", "2"))
+            stack.enter_async_context(served(example_database, tmp_path, clock, "--workers", "2"))
         )
         await scenes.eventually(lambda: set(children_of(os.getpid())) - before)
         (supervisor,) = set(children_of(os.getpid())) - before

@@ -48,9 +48,10 @@ async def hall(
     desk: Desk, engine: str, example_database: str, clock: Clock, tmp_path: Path, long: bool
 ) -> AsyncIterator["Hall"]:
     ports = [int(desk.url.rpartition(":")[2])]
+    clock.go(1)  # what is to happen at a moment is waited for
     async with AsyncExitStack() as stack:
         if long and engine == "postgresql":
-            other = await stack.enter_async_context(served(example_database, tmp_path))
+            other = await stack.enter_async_context(served(example_database, tmp_path, clock))
             ports.append(int(other.desk.url.rpartition(":")[2]))
         hall = Hall(ports, clock)
         await hall.furnish(agents=30)
@@ -249,6 +250,8 @@ async def test_at_the_deadline_whoever_comes_first_is_right(hall: Hall, long: bo
     yes, no = hall.answers["acceptance", 200], hall.answers["acceptance", 409]
     assert yes
     assert not long or no > 50, "some came too late"
+    late = tables.Reservation.outcome == "no_answer"
+    assert await tables.Reservation.exists().where(late), "deadlines passed"
 
 
 # ---- vanished --------------------------------------------------------------------------------------------

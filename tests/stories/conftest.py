@@ -489,9 +489,10 @@ def check_accessibility(page: Page, frames: Sequence[Frame] = (), without: str =
 
 
 def box(locator: Locator) -> dict[str, float]:
-    """Its measures and place on the page, in CSS pixels."""
+    """Its measures and place on the page, in CSS pixels. Of what is not shown there are none."""
     found = locator.bounding_box()
-    assert found
+    if found is None:
+        return {}
     return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
@@ -532,7 +533,7 @@ class VisitorPage:
 
     def takes(self, **wanted: float) -> None:
         """Of the page, for the window, in CSS pixels: x, y, width, height, or some of them."""
-        soon(self.page, lambda: {name: box(self.frame)[name] for name in wanted}, wanted)
+        soon(self.page, lambda: {name: box(self.frame).get(name, -1) for name in wanted}, wanted)
 
     @property
     def form(self) -> Locator:

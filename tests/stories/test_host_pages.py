@@ -56,7 +56,12 @@ def come(browsers: Browsers, url: str, **options: Any) -> VisitorPage:
 def can_send(visitor: VisitorPage, top: int, bottom: int) -> None:
     """The button is between these two heights of the page."""
     send = visitor.window.get_by_role("button", name="Zend")
-    soon(visitor.page, lambda: top < box(send)["y"] < box(send)["y"] + box(send)["height"] <= bottom, True)
+
+    def elsewhere() -> dict[str, float] | None:
+        at = box(send)
+        return None if at and top < at["y"] and at["y"] + at["height"] <= bottom else at
+
+    soon(visitor.page, elsewhere, None)
 
 
 def in_chat(visitor: VisitorPage) -> None:

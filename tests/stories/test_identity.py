@@ -157,7 +157,7 @@ def test_a_case_number_is_saved_as_it_is_typed_and_follows_in_other_windows(brow
 
 def is_told(page: Page, heard: list[str], words: str) -> None:
     """The page's makers are, after the window has opened."""
-    soon(page, lambda: any(each.startswith(words) for each in heard), True)
+    soon(page, lambda: next((words for each in heard if each.startswith(words)), str(heard)), words)
 
 
 def warned(visitor: VisitorPage) -> list[str]:
