@@ -72,7 +72,7 @@ document.addEventListener("keydown", (event) => {
   choose(list[to], true);
 });
 document.addEventListener("htmx:before:request", ({ target }) => {
-  if (target.matches("[hx-post$='/acceptance']")) accepting = target.closest(".panel").id;
+  if (target.matches?.("[hx-post$='/acceptance']")) accepting = target.closest(".panel").id;
 });
 document.addEventListener("conversation:opened", ({ detail }) => {
   if (!accepting) return;

@@ -11,7 +11,7 @@ document.addEventListener("htmx:config:request", ({ detail }) => Object.assign(d
 const again = document.getElementById("sign-in-dialog");
 const unanswered = [];
 let typedAt = 0;
-document.addEventListener("input", ({ target }) => { if (target.matches("textarea")) typedAt = Date.now(); }, true);
+document.addEventListener("input", ({ target }) => { if (target.matches?.("textarea")) typedAt = Date.now(); }, true);
 
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
@@ -45,7 +45,7 @@ document.addEventListener("htmx:after:swap", signIn);
 let trail = []; // from what has the focus outwards, each with its place among its neighbours; dialogs give it back themselves
 
 document.addEventListener("focusin", ({ target }) => {
-  if (target.closest("dialog")) return;
+  if (target.closest?.("dialog")) return;
   trail = [];
   for (let each = target; each && each !== document.body; each = each.parentElement)
     trail.push({ each, id: each.getAttribute("id"), place: each.parentElement ? [...each.parentElement.children].indexOf(each) : 0, words: each.innerText });

@@ -131,6 +131,8 @@ def test_a_double_click_is_one_chat(browsers: Browsers, server: Server) -> None:
     jef.sees("Eén keer graag")
     an.page.get_by_role("button", name="Accepteren").dblclick()
     jef.sees_green()
+    # On a slow machine the second press is of a button that is no longer there: htmx says so to the page.
+    an.page.evaluate("document.dispatchEvent(new CustomEvent('htmx:before:request'))")
     an.sees("Eén keer graag")
     assert server.sql("SELECT count(*) FROM chat") == [(1,)]
     assert server.sql("SELECT count(*) FROM message WHERE kind = 'text'") == [(1,)]
