@@ -15,29 +15,27 @@ MOST_BYTES = 65_536  # are kept back; whoever sends more than that waits for who
 class Gathering:
     """A transport as uvicorn uses it."""
 
-    __slots__ = ("bytes", "loop", "pieces", "transport")
+    __slots__ = ("kept", "transport")  # an idle line has one of these, too
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.loop = asyncio.get_running_loop()
-        self.pieces: list[bytes] = []
-        self.bytes = 0
+        self.kept: bytearray | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self.pieces:
-            self.loop.call_soon(self.flush)
-        self.pieces.append(data)
-        self.bytes += len(data)
-        if self.bytes > MOST_BYTES:
+        if self.kept is None:
+            self.kept = bytearray()
+            asyncio.get_running_loop().call_soon(self.flush)
+        self.kept += data
+        if len(self.kept) > MOST_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        pieces, self.pieces, self.bytes = self.pieces, [], 0
-        if pieces and not self.transport.is_closing():
-            self.transport.write(b"".join(pieces))
+        kept, self.kept = self.kept, None
+        if kept and not self.transport.is_closing():
+            self.transport.write(kept)
 
     def close(self) -> None:
         self.flush()
@@ -45,12 +43,12 @@ class Gathering:
 
 
 class Protocol(HttpToolsProtocol):
-    gathering: Gathering
+    transport: Any  # a Gathering, once there is a line
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport = self.gathering = Gathering(transport)  # type: ignore[assignment]
+        self.transport = Gathering(transport)
 
     def eof_received(self) -> None:
         """Whoever has asked all that it will ask still gets the answer: the line is closed after this."""
-        self.gathering.flush()
+        self.transport.flush()
