@@ -101,7 +101,7 @@ async def change_password(request: Request[Any, Any, Any], data: Form[NewPasswor
         errors["old"] = _("This is not your password.")
     else:
         await tries.forget(tried)
-    if problem := passwords.problem_with(data.new):
+    if problem := hashes.problem_with(data.new):
         errors["new"] = problem
     if errors:
         return html(ui.password(person, errors), status_code=422)

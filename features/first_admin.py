@@ -17,7 +17,7 @@ import db
 import layouts
 from db.clock import now
 from db.tables import Agent, OneTimeLink, Role
-from features import access, hashes, passwords
+from features import access, hashes
 from features.access import public
 from layouts import Form, _, html, template
 
@@ -95,7 +95,7 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
         errors["username"] = _("Use 2 to 64 letters, digits, dots, hyphens or underscores.")
     if not 1 <= len(form.name.strip()) <= 80:
         errors["name"] = _("Enter the name that visitors will see.")
-    if problem := passwords.problem_with(form.password):
+    if problem := hashes.problem_with(form.password):
         errors["password"] = problem
     return errors
 

@@ -8,9 +8,21 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from db.tables import Agent
 from features import aside
+from layouts import _
+
+SHORTEST = 12
+LONGEST = 1_000  # more takes long to hash
 
 hasher = PasswordHasher()
 threads = aside.Threads(2, "password", aside.NICER)  # each has several threads at work, and 64 MB
+
+
+def problem_with(password: str) -> str:
+    if len(password) < SHORTEST:
+        return _("Use at least 12 characters.")
+    if len(password) > LONGEST:
+        return _("That is too long.")
+    return ""
 
 
 async def hashed(password: str) -> str:

@@ -25,8 +25,6 @@ from layouts import Form, _, html, speaking, swap, template
 
 DAYS = 7
 PURPOSES = ("invitation", "password")  # without a password yet; in place of a forgotten one
-SHORTEST = 12
-LONGEST = 1_000  # more takes long to hash
 
 
 async def make_link(agent: int, *, alone: bool = True) -> str:
@@ -115,7 +113,7 @@ async def choose(request: Request[Any, Any, Any], token: FromPath[str], data: Fo
     with speaking(agent["language"]):
         if not await ways_in.password_works(agent["id"]):
             return html(ui.elsewhere(), status_code=422)
-        if problem := problem_with(data.password):
+        if problem := hashes.problem_with(data.password):
             return html(ui.form(token, agent, {"password": problem}), status_code=422)
         password_hash = await hashes.hashed(data.password)
         async with db.transaction():
@@ -142,14 +140,6 @@ async def invited(token: str) -> tuple[dict[str, Any], str]:
     if agent is None:
         raise NotFoundException
     return agent, link["purpose"]
-
-
-def problem_with(password: str) -> str:
-    if len(password) < SHORTEST:
-        return _("Use at least 12 characters.")
-    if len(password) > LONGEST:
-        return _("That is too long.")
-    return ""
 
 
 routes = [invitation, choose]
