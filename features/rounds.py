@@ -15,7 +15,7 @@ Task = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 BETWEEN_S = 0.01
 
-places = count()
+places = count(1)
 pace = 1.0  # smaller for a test that does not want to wait for a round
 
 

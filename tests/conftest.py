@@ -265,6 +265,19 @@ def clock(time_of_day: str) -> Iterator[Clock]:
         yield clock
 
 
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk makes no rounds in the test's own process: on a slow machine one would come between what a
+    test has written and what it looks at. Processes of their own make theirs."""
+    monkeypatch.setattr(rounds, "pace", 1_000_000)
+
+
+@pytest.fixture
+def by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rounds are what the test is about."""
+    monkeypatch.setattr(rounds, "pace", 1)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the desk does now and then it does all the time."""

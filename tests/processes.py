@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +25,7 @@ from tests.people import PASSWORD
 
 ROOT = Path(__file__).parents[1]
 START_S = 60
+ports = itertools.count(secrets.randbelow(1_000))
 STOP_S = 20
 
 
@@ -143,5 +146,10 @@ def children_of(pid: int) -> list[int]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """That nobody takes before it is used: of those which the system gives to nobody by itself, and of a
+    thousand that only this worker of the tests chooses from."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 10_000 + 1_000 * (worker % 20) + next(ports) % 1_000
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

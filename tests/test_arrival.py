@@ -193,6 +193,7 @@ async def test_without_a_form_the_press_is_the_start_and_what_is_not_asked_is_no
     assert len(await scenes.chats()) == 1, "a second press is the same chat"
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_place_is_kept_while_somebody_types_and_given_up_when_nobody_does(
     desk: Desk, clock: Clock
 ) -> None:
@@ -210,6 +211,7 @@ async def test_a_place_is_kept_while_somebody_types_and_given_up_when_nobody_doe
     assert jef.screen.has("#form"), "the form stays as it is"
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_place_that_is_gone_is_asked_for_again_by_typing_on(desk: Desk, clock: Clock) -> None:
     await scenes.at_work(desk)
     jef = await pressed(desk)
@@ -222,6 +224,7 @@ async def test_a_place_that_is_gone_is_asked_for_again_by_typing_on(desk: Desk, 
     assert scenes.state(jef) == "forming"
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_with_its_place_gone_the_form_still_starts_a_chat(desk: Desk, clock: Clock) -> None:
     await scenes.at_work(desk)
     jef = await pressed(desk)

@@ -1,6 +1,7 @@
 """There is no room, or no database, for a while: everybody is told so, nothing is lost, nobody has to come
 back for it."""
 
+import asyncio
 import contextlib
 import errno
 import sqlite3
@@ -45,8 +46,8 @@ async def no_room(databases: Databases) -> AsyncIterator[None]:
 async def locked(databases: Databases) -> AsyncIterator[None]:
     """By another process, for longer than anybody waits."""
     writer, file = db.engine().writer, settings.database_url.removeprefix("sqlite:///")  # type: ignore[union-attr]
-    with contextlib.closing(sqlite3.connect(file, timeout=30)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with contextlib.closing(sqlite3.connect(file, timeout=30, check_same_thread=False)) as other:
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")  # whose turn it is finishes first
         await writer.run(fetch, "PRAGMA busy_timeout = 50", ())
         yield
     await writer.run(fetch, f"PRAGMA busy_timeout = {BUSY_MS}", ())
@@ -118,6 +119,7 @@ async def test_who_reads_goes_on_while_nothing_can_be_written(desk: Desk, databa
         await window.wait_for("En nu weer")
 
 
+@pytest.mark.usefixtures("by_itself")
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_nobody_is_given_up_because_nothing_could_be_written(
     desk: Desk, databases: Databases, clock: Clock

@@ -99,8 +99,8 @@ def test_contents_are_not_told_to_other_processes() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BEAT_S", 0.1)
-    monkeypatch.setattr(wire, "ANSWER_S", 0.3)
+    monkeypatch.setattr(wire, "BEAT_S", 0.2)
+    monkeypatch.setattr(wire, "ANSWER_S", 1)
 
 
 class Tunnel:

@@ -310,6 +310,7 @@ async def test_a_place_is_told_at_most_every_half_minute(
         assert "nummer 1" not in stream.data
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_an_agent_whose_line_is_gone_turns_the_dot_grey_until_it_is_back(
     desk: Desk, clock: Clock
 ) -> None:
@@ -389,6 +390,7 @@ async def test_a_beat_keeps_a_page_and_only_a_page(desk: Desk) -> None:
             assert (await talk.jef.post("/chat/beat", {"beat": guess})).status_code == 400
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_page_that_was_given_up_is_told_so_by_its_beat(desk: Desk, clock: Clock) -> None:
     talk = await scenes.connected(desk)
     async with talk.jef.stream() as stream:

@@ -113,6 +113,7 @@ async def test_the_cursor_follows_the_tabs_that_are_open(desk: Desk) -> None:
         await marie.end()
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_supervisor_is_told_when_silence_leaves_a_queue_with_nobody(desk: Desk, clock: Clock) -> None:
     eva = await desk.agent("eva", "Loket")
     bram = await desk.agent("bram", "Loket")
@@ -144,6 +145,7 @@ async def test_a_beat_keeps_a_console_and_only_a_console(desk: Desk) -> None:
             assert (await an.post("/console/beat", {"beat": guess})).status_code == 400
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_an_agent_whose_browser_vanishes_gives_its_request_back_after_ten_seconds(
     desk: Desk, clock: Clock
 ) -> None:
@@ -164,6 +166,7 @@ async def test_an_agent_whose_browser_vanishes_gives_its_request_back_after_ten_
         await window.wait_for('id="status"')
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_its_chats_wait_for_a_minute_and_then_go_to_a_colleague_with_their_history(
     desk: Desk, clock: Clock
 ) -> None:

@@ -320,6 +320,7 @@ async def test_a_page_address_that_is_none_breaks_nothing(desk: Desk) -> None:
     assert "http://[x" in an.screen.text(f"#details-{chat}")
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_visitor_who_went_away_is_said_to_be_away_since_when(desk: Desk, clock: Clock) -> None:
     talk = await scenes.connected(desk)
     async with talk.an.stream() as console:

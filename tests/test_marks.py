@@ -92,7 +92,7 @@ async def test_no_message_is_drawn_again_for_a_mark(desk: Desk) -> None:
         await read(talk.jef, seq)
         await talk.console.wait_for(f'id="marks-{talk.chat}"')
         await talk.console.wait_for(lambda: marks(talk.an, talk.chat)[1] == str(seq))
-        assert "<li" not in "".join(event.data for event in talk.console.events[before:])
+        assert 'class="message' not in "".join(event.data for event in talk.console.events[before:])
 
 
 async def test_the_mark_of_a_message_is_not_announced_but_can_be_heard(desk: Desk) -> None:

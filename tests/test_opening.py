@@ -364,6 +364,7 @@ async def greens() -> set[str]:
 CLOSE = {"how": "hand", "words-nl": "We oefenen de brandtrap.", "words-fr": "Exercice incendie."}
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_closed_now_is_blue_now_and_says_why_until_it_is_reopened(desk: Desk) -> None:
     admin = await scenes.sign_in_admin(desk)
     an = await desk.agent("an", "Loket", ready=True)
@@ -372,7 +373,7 @@ async def test_closed_now_is_blue_now_and_says_why_until_it_is_reopened(desk: De
     admin.screen.show((await admin.get("/settings/hours")).text)
     await admin.must("POST", "/settings/hours/closing", CLOSE | {"queue": str(permits)})
     assert "Nu gesloten door Beheerder: We oefenen de brandtrap." in admin.screen.text("#now")
-    await eventually_true(lambda: has_greens({"Algemeen"}), within_s=2)
+    await eventually_true(lambda: has_greens({"Algemeen"}))
     await an.open()
     assert "gesloten" in an.screen.text("#lines")
     said = await answer(admin, "Vergunningen", "2026-03-12", "10:00")
@@ -382,7 +383,7 @@ async def test_closed_now_is_blue_now_and_says_why_until_it_is_reopened(desk: De
     assert "Exercice incendie." in card
     assert "Altijd open" in (await desk.nobody().get("/widget/voorbeeld/info")).text, "the other one"
     await admin.must("DELETE", f"/settings/hours/closing?queue={permits}")
-    await eventually_true(lambda: has_greens({"Algemeen", "Vergunningen"}), within_s=2)
+    await eventually_true(lambda: has_greens({"Algemeen", "Vergunningen"}))
     assert "brandtrap" not in (await desk.nobody().get("/widget/voorbeeld/info")).text
     noted = await Audit.select(Audit.fields).where(Audit.about == f"queue:{permits}").order_by(Audit.id)
     assert len(noted) == 2
@@ -404,6 +405,7 @@ async def test_whoever_had_begun_reads_the_message_and_keeps_what_was_typed(desk
     assert not await Chat.count().where(Chat.state == "waiting")
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_closing_all_leaves_running_conversations_alone(desk: Desk) -> None:
     admin = await scenes.sign_in_admin(desk)
     talk = await scenes.connected(desk)
@@ -415,6 +417,7 @@ async def test_closing_all_leaves_running_conversations_alone(desk: Desk) -> Non
     await eventually_true(lambda: has_greens({"Algemeen", "Vergunningen"}))
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_it_reopens_by_itself_at_the_time_that_was_set(desk: Desk, clock: Clock) -> None:
     admin = await scenes.sign_in_admin(desk)
     await desk.agent("an", "Loket", ready=True)

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from db.tables import Chat, Profile, Reservation
 from tests import scenes
 from tests.conftest import Clock, Desk
@@ -126,6 +128,7 @@ async def test_an_answer_counts_once(desk: Desk) -> None:
     assert len(await outcomes()) == 1
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_a_late_answer_changes_nothing_and_says_so(desk: Desk, clock: Clock) -> None:
     an = await desk.agent("an", "Loket", ready=True)
     async with an.stream() as console, (await desk.visitor().begin()).stream():
@@ -146,6 +149,7 @@ async def test_too_late_is_said_in_the_agents_language(desk: Desk) -> None:
     assert "Cette demande n’est plus disponible." in answer.text
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_who_does_not_answer_is_paused_and_comes_back_with_one_press(desk: Desk, clock: Clock) -> None:
     an = await desk.agent("an", "Loket", ready=True)
     jef = await desk.visitor().begin()

@@ -1085,6 +1085,7 @@ async def test_conversations_in_which_nothing_is_due_are_not_read(room: Room) ->
 # ---- the sweep --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("by_itself")
 async def test_the_sweeper_survives_what_goes_wrong(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = await room.queue(answer_s=30)
     an = await room.agent("an", {queue: 1})

@@ -12,12 +12,9 @@ import pytest
 
 from db.tables import Queue, Subject, Widget
 from features import button, widget
-from tests import scenes
 from tests.conftest import Desk
 from tests.people import AgentClient
-from tests.streams import Stream, reading
-
-SOON_S = 2  # within which a button follows
+from tests.streams import SOON_S, Stream, reading
 
 
 def news(stream: Stream) -> dict[str, Any]:
@@ -29,7 +26,7 @@ def news(stream: Stream) -> dict[str, Any]:
 
 
 async def turns(stream: Stream, green: bool) -> None:
-    await stream.wait_for(lambda: news(stream)["green"] is green, SOON_S)
+    await stream.wait_for(lambda: news(stream)["green"] is green)
 
 
 @contextlib.asynccontextmanager
@@ -52,6 +49,12 @@ async def becomes(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON_S):
         while not holds():  # noqa: ASYNC110 – nothing tells of it
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each turn: an open page does not find it by looking again."""
+    monkeypatch.setattr(button, "RECHECK_S", 3_600)
 
 
 @pytest.fixture
@@ -125,14 +128,8 @@ async def test_whoever_comes_later_is_told_how_it_stands(desk: Desk) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_turn_that_nobody_told_of_is_found(desk: Desk) -> None:
     async with looking(desk) as stream:
-
-        async def is_found() -> bool:
-            await Queue.update(
-                {Queue.green: True}, force=True
-            )  # until a round that has just begun puts it right
-            return bool(news(stream)["green"])
-
-        await scenes.eventually_true(is_found)
+        await Queue.update({Queue.green: True}, force=True)
+        await turns(stream, True)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -208,7 +205,7 @@ async def test_a_page_that_does_not_read_is_let_go_and_delays_nobody(desk: Desk)
 async def test_a_stop_ends_the_streams(desk: Desk) -> None:
     async with looking(desk) as stream:
         button.shut()
-        await stream.wait_for_end(SOON_S)
+        await stream.wait_for_end()
 
 
 # ---- the info card ---------------------------------------------------------------------------------------
@@ -298,7 +295,7 @@ async def test_subjects_in_order_with_their_light(desk: Desk) -> None:
     found = await widget.widget_by_key("voorbeeld")
     assert found
     assert found.form == ["name", "email", "subject", "question"]
-    await Queue.update({Queue.green: True}).where(Queue.name == "Vergunningen")
+    await desk.agent("bram", "Vergunningen", ready=True)
     await Subject.update({Subject.position: 5}).where(Subject.queue.name == "Algemeen")
     listed = await widget.subjects(found.id)
     assert [(subject.label, subject.green) for subject in listed] == [

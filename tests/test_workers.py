@@ -18,9 +18,8 @@ from db.tables import Chat, Presence, PrivateMessage, Readiness, Reservation, St
 from features import live, messages
 from tests import scenes
 from tests.conftest import Clock, Databases, Desk
-from tests.people import AgentClient, Visitor, new_key
+from tests.people import Visitor, new_key
 from tests.processes import ROOT, Served, children_of, served
-from tests.streams import Stream
 from tests.test_offers import OPTIONS, buttons, offer
 from tests.test_people import agent
 from tests.test_widget import looking
@@ -138,27 +137,20 @@ async def test_a_process_that_starts_or_stops_beside_another_cuts_nobody_off(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("by_itself")
 async def test_of_two_sweeps_each_thing_happens_once(desk: Desk, other: Served, clock: Clock) -> None:
     """A request that nobody answers comes back once, also when two processes look at it at the same time."""
     an, bram = [await desk.agent(name, "Loket", ready=True) for name in ("an", "bram")]
     async with an.stream() as console, bram.stream() as beside:
         jef = await other.desk.visitor().begin(scenes.QUESTION)
-        first, second = (console, beside) if await is_asked(an, console) else (beside, console)
+        await scenes.eventually(lambda: an.request or bram.request)
+        first, second = (console, beside) if an.request else (beside, console)
         await db.sql("UPDATE reservation SET expires_at = {}", clock.now())
         await second.wait_for(lambda: (bram if second is beside else an).request)
         await first.wait_for(lambda: not (an if first is console else bram).request)
     outcomes = await Reservation.select(Reservation.outcome).order_by(Reservation.id)
     assert [row["outcome"] for row in outcomes] == ["no_answer", ""]
     assert jef.screen.has("#waiting")
-
-
-async def is_asked(agent: AgentClient, console: Stream) -> bool:
-    """… and not the other one."""
-    try:
-        await console.wait_for(lambda: agent.request, 1)
-    except AssertionError:
-        return False
-    return True
 
 
 # ---- the wire is cut -------------------------------------------------------------------------------------
