@@ -134,7 +134,7 @@ async def test_nobody_is_given_up_because_nothing_could_be_written(
         with structlog.testing.capture_logs() as told:
             async with locked(databases):
                 await scenes.eventually(
-                    lambda: [each for each in told if each.get("work") == "routing.sweep_again"]
+                    lambda: [each for each in told if each.get("work") == "sweeping.sweep_again"]
                 )
                 clock.shift(60)
         await scenes.eventually_true(is_alive)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from db import tables
-from features import presence, routing
+from features import presence, routing, sweeping
 from tests.conftest import Clock, Databases
 from tests.room import ENGINES, Room, made, opened, shared_database
 
@@ -62,14 +62,14 @@ async def test_the_pages_of_others_do_not_count(room: Room, an: int) -> None:
 
 async def test_a_page_that_does_not_answer_for_40_s_is_gone(room: Room, an: int) -> None:
     room.clock.shift(39)
-    await routing.sweep()
+    await sweeping.sweep()
     assert await gone_at(room, an) is None
     room.clock.shift(1)
-    await routing.sweep()
+    await sweeping.sweep()
     assert await gone_at(room, an) is not None
     assert (await room.readiness(an))["here"], "and its line has 10 s to come back"
     room.clock.shift(10)
-    await routing.sweep()
+    await sweeping.sweep()
     assert not (await room.readiness(an))["here"]
 
 
@@ -77,13 +77,13 @@ async def test_a_page_that_answers_stays(room: Room, an: int) -> None:
     for _ in range(10):
         room.clock.shift(15)
         assert await presence.answered("console")
-        await routing.sweep()
+        await sweeping.sweep()
     assert await gone_at(room, an) is None
 
 
 async def test_a_page_that_was_given_up_is_told_so(room: Room, an: int) -> None:
     room.clock.shift(40)
-    await routing.sweep()
+    await sweeping.sweep()
     assert not await presence.answered("console")
     assert not await presence.answered("never opened")
 
@@ -94,10 +94,10 @@ async def test_who_asks_for_something_is_expected_to_open_a_stream(room: Room) -
     hold = await room.press(queue)
     assert hold
     room.clock.shift(39)
-    await routing.sweep()
+    await sweeping.sweep()
     assert (await room.chat(hold.id))["visitor_gone_at"] is None
     room.clock.shift(1)
-    await routing.sweep()
+    await sweeping.sweep()
     assert (await room.chat(hold.id))["visitor_gone_at"] is not None
 
 
@@ -108,10 +108,10 @@ async def test_a_chat_whose_window_never_came_ends(room: Room) -> None:
     chat = await room.waits(queue)
     await room.rejects(an)
     room.clock.shift(40)
-    await routing.sweep()
+    await sweeping.sweep()
     await presence.opened("console again", agent_id=an)
     room.clock.shift(120)
-    await routing.sweep()
+    await sweeping.sweep()
     assert (await room.chat(chat))["ended_how"] == "visitor_gone"
 
 
@@ -135,7 +135,7 @@ async def test_typing_is_a_sign_of_life(room: Room) -> None:
     assert hold
     for _ in range(4):
         room.clock.shift(30)
-        await routing.sweep()
+        await sweeping.sweep()
         assert await routing.renew_hold(visitor)
     assert await room.state(hold.id) == "forming"
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from db import tables
-from features import absences, ledger, live, presence, profiles, queues, rounds, routing
+from features import absences, ledger, live, presence, profiles, queues, rounds, routing, sweeping
 from features.pieces import Sight
 from features.routing import (
     ButtonTurned,
@@ -567,14 +567,14 @@ async def test_green_follows_the_opening_hours(room: Room) -> None:
     await room.agent("an", {queue: 1})
     assert await routing.is_green(queue), "Wednesday, ten o'clock"
     room.clock.start_at("2026-03-11T11:59:59+01:00")
-    await routing.sweep()
+    await sweeping.sweep()
     assert await routing.is_green(queue)
     room.clock.start_at("2026-03-11T12:00:00+01:00")
-    await routing.sweep()
+    await sweeping.sweep()
     assert not await routing.is_green(queue)
     assert await room.press(queue) is None
     room.clock.start_at("2026-03-18T09:00:00+01:00")
-    await routing.sweep()
+    await sweeping.sweep()
     assert not await routing.is_green(queue), "an has gone home: no answer to a beat for a week"
 
 
@@ -893,9 +893,9 @@ async def test_downtime_is_nobodys_fault(room: Room) -> None:
     hold = await room.press(two)
     assert hold
     await room.after(20)
-    await routing.sweep()
+    await sweeping.sweep()
     room.clock.shift(1000)
-    await routing.restart()
+    await sweeping.restart()
     assert await room.asked(asked) == an
     assert [await room.state(chat) for chat in (talk, hold.id)] == ["active", "forming"]
     for agent in (an, bram):
@@ -917,13 +917,13 @@ async def test_a_clock_that_was_set_back_makes_nobody_wait_longer(room: Room) ->
     an = await room.agent("an", {queue: 1})
     asked = await room.waits(queue)
     await room.after(10)
-    await routing.sweep()
+    await sweeping.sweep()
     for hours in (-1, 0):  # and started once more
         room.clock.shift(hours * 3600)
-        await routing.restart()
+        await sweeping.restart()
         await presence.opened("console", agent_id=an)
         await presence.opened("window", chat_id=asked)
-        await routing.sweep()
+        await sweeping.sweep()
         assert await room.outcomes(asked) == [""]
     await room.after(19)
     assert await room.asked(asked) == an
@@ -937,7 +937,7 @@ async def test_after_a_restart_there_are_10_s_to_come_back(room: Room) -> None:
     await presence.opened("console", agent_id=an)
     chat = await room.waits(queue)
     await presence.opened("window", chat_id=chat)
-    await routing.restart()
+    await sweeping.restart()
     assert await tables.Presence.count() == 0
     await room.after(9)
     assert await room.asked(chat) == an
@@ -1101,26 +1101,26 @@ async def test_the_sweeper_survives_what_goes_wrong(room: Room, monkeypatch: pyt
     monkeypatch.setattr(ledger, "load", fail_at_first)
     room.clock.shift(30)
     stop = asyncio.Event()
-    sweeping = asyncio.create_task(rounds.every(0.01, routing.sweep_again)(stop))
+    going = asyncio.create_task(rounds.every(0.01, sweeping.sweep_again)(stop))
     for _ in range(500):
         if await room.outcomes(chat) == ["no_answer"]:
             break
         await asyncio.sleep(0.02)
     stop.set()
-    await sweeping
+    await going
     assert await room.outcomes(chat) == ["no_answer"]
 
 
 async def test_a_desk_with_nobody_in_it_is_not_swept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = await room.queue()
-    assert not await routing.anything_to_watch()
+    assert not await sweeping.anything_to_watch()
     an = await room.agent("an", {queue: 1})
-    assert await routing.anything_to_watch()
+    assert await sweeping.anything_to_watch()
     await routing.logout(an)
     room.clock.shift(60)
-    assert await routing.anything_to_watch(), "a page that no longer answers"
-    await routing.sweep()
-    assert not await routing.anything_to_watch()
+    assert await sweeping.anything_to_watch(), "a page that no longer answers"
+    await sweeping.sweep()
+    assert not await sweeping.anything_to_watch()
 
 
 @pytest.mark.parametrize("shared", ["postgresql"], indirect=True)
@@ -1133,9 +1133,9 @@ async def test_one_process_sweeps_at_a_time(room: Room, shared: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(other.close)
         await other.fetch("SELECT pg_advisory_lock(hashtext('balie sweep'))")
-        await routing.sweep()
+        await sweeping.sweep()
         assert await room.outcomes(chat) == [""]
-    await routing.sweep()
+    await sweeping.sweep()
     assert await room.outcomes(chat) == ["no_answer"]
 
 
@@ -1148,13 +1148,13 @@ async def test_the_server_says_that_it_is_up(room: Room) -> None:
         row = await tables.Desk.select(tables.Desk.alive_at).where(tables.Desk.id == desk).first()
         return row and row["alive_at"]
 
-    await routing.sweep()
+    await sweeping.sweep()
     first = await alive_at()
     room.clock.shift(2)
-    await routing.sweep()
+    await sweeping.sweep()
     assert await alive_at() == first, "not with every sweep"
     room.clock.shift(4)
-    await routing.sweep()
+    await sweeping.sweep()
     assert await alive_at() > first
 
 

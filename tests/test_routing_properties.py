@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 import db
 import db.clock
 from db import tables
-from features import absences, invites, ledger, matching, pieces, routing
+from features import absences, invites, ledger, matching, pieces, routing, sweeping
 from tests import routing_model as model
 from tests.conftest import Databases
 
@@ -447,7 +447,7 @@ class Routing(RuleBasedStateMachine):
         self.model.restart()
         desk = tables.Desk
         self.world.run(desk.update({desk.alive_at: db.clock.now()}, force=True).run())
-        self.act(routing.restart())
+        self.act(sweeping.restart())
 
     @rule(which=st.integers(0, 3), early=st.sampled_from([0, 0, 1]))
     def a_deadline_comes(self, which: int, early: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import app
 from db.tables import Chat
-from features import lines, live, routing
+from features import lines, live, sweeping
 from tests.bench import desk, load
 from tests.bench.load import Talk
 from tests.conftest import Clock, serving
@@ -138,7 +138,7 @@ async def test_packets_that_vanish_are_noticed_by_the_beat(near: Room, clock: Cl
             clock.shift(seconds)
             wanted = [(page, page.beats + 2) for page in pages]
             await near.until(lambda wanted=wanted: all(page.beats >= beats for page, beats in wanted))
-            await routing.sweep()
+            await sweeping.sweep()
 
     near.later(console.live())
     async with Line().to(near.server.port) as line:

@@ -58,7 +58,7 @@ ANSWERS = re.compile(
     r"Failed to load resource: the server responded with a status of (401|403|404|409|422|429)"
 )
 ANSWERED = re.compile(r"^htmx: htmx:sse:error: SSE reconnect failed with status 401")
-LINE_DOWN = re.compile(r"net::ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK|INTERNET|ABORTED)")
+LINE_DOWN = re.compile(r"net::ERR_(?!BLOCKED|UNSAFE|INSECURE)")  # in one of its many ways
 NO_ANSWER = re.compile(r"^htmx: htmx:(sse:)?error: (Failed to fetch|network error)")
 
 # What one story leaves behind and the next must not find.
