@@ -270,6 +270,26 @@ class Desk:
             self.give(grant)
         self.see()
 
+    def make_up_for(self, down: timedelta) -> None:
+        """Nobody could do anything for so long: no clock went on meanwhile."""
+
+        def later(moment: datetime | None) -> datetime | None:
+            return moment and min(moment + down, self.now)
+
+        for agent in self.agents.values():
+            if agent.profile is not None:
+                agent.gone_at = later(agent.gone_at)
+        for request in self.open_requests():
+            request.expires_at += down
+        for invite in self.invites:
+            invite.expires_at += down
+        for chat in self.chats.values():
+            chat.visitor_gone_at = later(chat.visitor_gone_at)
+            chat.hold_until_at = chat.hold_until_at and chat.hold_until_at + down
+            chat.alone_since_at = later(chat.alone_since_at)
+            for agent_id, (how, refused_at) in chat.refused.items():
+                chat.refused[agent_id] = Refusal(how, min(refused_at + down, self.now))
+
     def fall_due(self) -> None:
         for agent in self.agents.values():
             if self.past(agent.gone_at, HERE_S):

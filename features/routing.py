@@ -18,7 +18,7 @@ from typing import Any
 import db
 from db import tables
 from db.clock import now
-from features import invitations, ledger, live, presence
+from features import invitations, ledger, live, presence, standstills, turns
 from features.matching import HOLD_MOST_S, HOLD_S, Desk
 from features.pieces import Agent, Chat, Row, Sight
 
@@ -385,11 +385,21 @@ async def acting(
         await db.lock(LOCK)
         desk = await ledger.load(now(), Sight(chat, visitor, agent, everything))
         lines = desk.lines()
+        await make_up(desk)
         yield desk
         desk.settle()
         changes = await ledger.write(desk)
         await tell(desk)
         announce(desk, changes, lines)
+
+
+async def make_up(desk: Desk) -> None:
+    """For a time in which nothing could be read or written: who comes first after it, for all processes."""
+    since = standstills.since()
+    if since and since < desk.now and desk.now - await turns.downtime(desk.now) <= since:
+        desk.make_up_for(desk.now - since)
+        await presence.spare()
+        await turns.say_alive(again_s=0)
 
 
 async def settle() -> None:

@@ -1,17 +1,14 @@
 """Sweeping: what falls due at the desk although nobody does anything, and what is nobody's fault.
 
-Every second one process looks who has gone silent, and lets time act. Time in which we were down, or could
-write nothing down, is made up for: nobody could answer, or say that they were there.
+Every second one process looks who has gone silent, and lets time act. Time in which we were down is made up
+for: nobody could answer, or say that they were there.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import db
 from db.clock import now
-from features import presence, rounds, routing, turns
-from features.pieces import Refusal
+from features import presence, rounds, routing, standstills, turns
 
 SWEEP_S = 1
 
@@ -25,71 +22,39 @@ async def restart() -> None:
     beside others brings nothing down."""
     if not db.is_alone():
         return
-    sweeps.failing_since = None
+    standstills.seen.clear()
     async with routing.acting(everything=True) as desk:
         await presence.forget()
         down = await turns.downtime(desk.now)
         desk.note("restarted", None, None, down_s=max(0, int(down.total_seconds())))
         await turns.were_down(desk.now - down, desk.now)
-
-        def gone_at(before: datetime | None) -> datetime:
-            return min(before + down, desk.now) if before else desk.now
-
+        desk.make_up_for(down)
         for agent in desk.agents.values():
             if agent.profile is not None:
-                agent.gone_at = gone_at(agent.gone_at)
-        for request in desk.open_requests():
-            request.expires_at += down
-        for invite in desk.invites:
-            invite.expires_at += down
+                agent.gone_at = agent.gone_at or desk.now
         for chat in desk.chats.values():
-            chat.visitor_gone_at = gone_at(chat.visitor_gone_at)
-            chat.hold_until_at = chat.hold_until_at and chat.hold_until_at + down
-            chat.alone_since_at = chat.alone_since_at and gone_at(chat.alone_since_at)
-            for agent_id, (how, refused_at) in chat.refused.items():
-                chat.refused[agent_id] = Refusal(how, gone_at(refused_at))
+            chat.visitor_gone_at = chat.visitor_gone_at or desk.now
 
 
 # ---- every second ----------------------------------------------------------------------------------------
 
 
-@dataclass
-class Sweeps:
-    """Of this process."""
-
-    failing_since: datetime | None = None
-
-
-sweeps = Sweeps()
-
-
 async def sweep_again() -> None:
-    since, sweeps.failing_since = sweeps.failing_since, sweeps.failing_since or now()
-    await sweep(since)
-    sweeps.failing_since = None
+    with standstills.watched():
+        await sweep()
 
 
-async def sweep(failing_since: datetime | None = None) -> None:
+async def sweep() -> None:
     if not await anything_to_watch():
         return
     async with db.transaction():
         if await is_my_turn():
-            if failing_since:
-                await spare(failing_since)
+            await db.lock(routing.LOCK)  # and only then look whether that took long
+            if standstills.since():
+                await routing.settle()  # makes up for it, before anybody is given up
             await presence.expire()
             await routing.settle()
             await turns.say_alive()
-
-
-async def spare(since: datetime) -> None:
-    """Nothing could be written: nobody could answer, or say that they were there."""
-    await presence.spare()
-    async with routing.acting() as desk:
-        down = min(desk.now - since, await turns.downtime(desk.now))
-        for request in desk.open_requests():
-            request.expires_at += down
-        for invite in desk.invites:
-            invite.expires_at += down
 
 
 async def anything_to_watch() -> bool:

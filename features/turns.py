@@ -42,9 +42,9 @@ async def write(desk: Desk) -> None:
             await QueueTable.update({QueueTable.turned: what}).where(QueueTable.id == queue.id)
 
 
-async def say_alive() -> None:
+async def say_alive(again_s: float = ALIVE_EVERY_S) -> None:
     desk, moment = tables.Desk, now()
-    old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=ALIVE_EVERY_S))
+    old = desk.alive_at.is_null() | (desk.alive_at < moment - timedelta(seconds=again_s))
     await desk.update({desk.alive_at: moment}).where(old | (desk.alive_at > moment))
 
 

@@ -25,7 +25,7 @@ from argon2 import PasswordHasher
 
 import db.clock
 from db.settings import settings
-from features import hashes, rounds
+from features import hashes, rounds, standstills
 from tests.people import PASSWORD, AgentClient, Person, Visitor
 
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
@@ -270,6 +270,7 @@ def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The desk makes no rounds in the test's own process: on a slow machine one would come between what a
     test has written and what it looks at. Processes of their own make theirs."""
     monkeypatch.setattr(rounds, "pace", 1_000_000)
+    standstills.seen.clear()
 
 
 @pytest.fixture

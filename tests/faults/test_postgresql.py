@@ -4,27 +4,30 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 
-from db.tables import Message
+import db
+from db.tables import Message, Queue, Readiness
 from features import live
 from tests import scenes
 from tests.bench.load import Talk
-from tests.conftest import Databases, Desk
+from tests.conftest import Clock, Databases, Desk
 from tests.faults.conftest import Server
 from tests.faults.people import NONE, Room
 from tests.people import Visitor, new_key
-from tests.processes import children_of
+from tests.processes import children_of, served
 from tests.test_workers import heard, tabs
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
 MESSAGES, ROUNDS = (20, 50), (1, 10)  # once, and with --long
 STANDS_STILL_S = 1.5
+ANSWER_S = 4
 WIRES = "FROM pg_stat_activity WHERE application_name = 'balie wire' AND datname = current_database()"
 
 
@@ -57,14 +60,22 @@ async def what_listens_is_cut(server: Server, databases: Databases) -> None:
 
 
 async def it_stands_still(server: Server, databases: Databases) -> None:
+    with stopped(databases):
+        await asyncio.sleep(STANDS_STILL_S)
+
+
+@contextmanager
+def stopped(databases: Databases) -> Iterator[None]:
     """All of its processes."""
     postmaster = int((databases.server.pgdata / "postmaster.pid").read_text().split()[0])
-    stopped = [postmaster, *children_of(postmaster)]
-    for pid in stopped:
+    pids = [postmaster, *children_of(postmaster)]
+    for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(STANDS_STILL_S)
-    for pid in stopped:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def it_is_restarted(server: Server, databases: Databases) -> None:
@@ -103,6 +114,34 @@ async def test_while_everybody_writes_workers_are_killed_and_postgresql_fails(
     await talking
     assert len(room.keys("taken")) == 3 * len(room.talks) * MESSAGES[long]
     assert await room.faults() == NONE
+
+
+# ---- longer than anybody may take to answer --------------------------------------------------------------
+
+
+@pytest.fixture
+async def two_workers(example_database: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Desk]:
+    await db.connect(example_database)
+    await Queue.update({Queue.answer_s: ANSWER_S}, force=True)
+    async with served(example_database, tmp_path, clock, "--workers", "2") as running:
+        yield running.desk
+    await db.disconnect()
+
+
+async def test_who_answers_while_it_stands_still_has_answered_in_time(
+    two_workers: Desk, databases: Databases
+) -> None:
+    an = await two_workers.agent("an", "Loket", ready=True)
+    async with an.stream() as console:
+        jef = await two_workers.visitor().begin("Is de balie open?")
+        await console.wait_for(lambda: an.request)
+        with stopped(databases):
+            accepting = asyncio.create_task(an.accept())
+            await asyncio.sleep(ANSWER_S + 2)
+        assert (await accepting).status_code == 200
+        await jef.open()
+        assert scenes.state(jef) == "active"
+        assert await Readiness.exists().where(Readiness.ready.eq(True)), "and nobody is blamed"
 
 
 # ---- a late commit ---------------------------------------------------------------------------------------
