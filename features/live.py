@@ -53,7 +53,7 @@ class Ticked(Event, frozen=True):
 
 
 class Stopped(Event, frozen=True):
-    """The stream ends here. `why` is a code that the page knows: restart, signed_out, chat_over."""
+    """The stream ends here. `why` is a code that the page knows: restart, signed_out, gone."""
 
     why: str
 
@@ -289,9 +289,8 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
     sent_away, noting = False, None
-    subscription.follow(
-        *viewer.topics()
-    )  # before the first read, so that nothing happens unseen between the two
+    # Before the first read, so that nothing happens unseen between the two.
+    subscription.follow(*viewer.topics(), page_topic(viewer.presence))
     streams[subscription] = viewer
     cursor = viewer.cursor
     loop = asyncio.get_running_loop()
@@ -382,6 +381,15 @@ def farewell(event: Stopped) -> dict[str, Any]:
     if event.why == RESTART:
         said["retry"] = RECONNECT_MS + random.randrange(come_back_within_ms + 1)  # noqa: S311 – no secret
     return said
+
+
+def page_topic(presence: str) -> str:
+    return f"page:{presence}"
+
+
+def give_up(presence: str) -> None:
+    """The page with this presence has fallen silent. Should it only have slept, it comes back by itself."""
+    publish(page_topic(presence), Stopped(GONE))
 
 
 come_back_within_ms = 0
