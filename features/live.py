@@ -129,7 +129,7 @@ class Subscription:
     __slots__ = ("again_s", "backlog", "topics", "waiting")
 
     def __init__(self) -> None:
-        self.again_s = AGAIN_S
+        self.again_s: dict[Event, float] = {}  # how long what could not be drawn waits if it cannot again
         self.topics: set[str] = set()
         self.backlog: dict[
             Event, None
@@ -145,8 +145,16 @@ class Subscription:
 
     def put_later(self, event: Event) -> None:
         """What could not be drawn now: it may have been the database, which comes back."""
-        asyncio.get_running_loop().call_later(self.again_s, self.put, event)
-        self.again_s = min(self.again_s * 2, AGAIN_MOST_S)
+        wait_s = self.again_s.get(event, AGAIN_S)
+        self.again_s[event] = min(wait_s * 2, AGAIN_MOST_S)
+        asyncio.get_running_loop().call_later(wait_s, self.put, event)
+
+    def drawn(self, event: Event) -> None:
+        """At last: should it fail again one day, that is another matter."""
+        if isinstance(event, Connected):  # in which everything else is
+            self.again_s.clear()
+        else:
+            self.again_s.pop(event, None)
 
     async def batch(self) -> list[Event]:
         await self.waiting.wait()
@@ -360,7 +368,7 @@ class Untold(Exception):
 
 
 async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
-    fragments = []
+    fragments, failed = [], False
     with speaking(viewer.language):
         for redraw in redraws[page, type(event)]:
             was = viewer.cursor
@@ -369,9 +377,13 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
             except Exception as problem:  # one broken feature must not silence the others on this page
                 counters.failed_redraws.inc()
                 log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
-                viewer.subscription.put_later(event)
+                failed = True
                 if viewer.cursor != was:
                     raise Untold from problem
+    if not failed:
+        viewer.subscription.drawn(event)
+    elif not isinstance(event, Ticked):  # the next one comes anyway
+        viewer.subscription.put_later(event)
     return "".join(fragment for fragment in fragments if fragment)
 
 
