@@ -24,6 +24,7 @@ class Line(EventSourceResponse):
     def __init__(self, messages: AsyncIterator[dict[str, Any]], gone: Callable[[], object]) -> None:
         """`gone` is called when the page has left: the messages are to end."""
         super().__init__(messages, headers={"Cache-Control": "no-store"})
+        self.headers["connection"] = "close"  # when it has ended: who reads nothing asks for nothing more
         self.gone = gone
         self.sending_since: float | None = None
 

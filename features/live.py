@@ -53,7 +53,7 @@ class Ticked(Event, frozen=True):
 
 
 class Stopped(Event, frozen=True):
-    """The stream ends here. `why` is a code that the page knows: restart, signed_out, chat_over."""
+    """The stream ends here. `why` is a code that the page knows: restart, signed_out, gone."""
 
     why: str
 
@@ -129,7 +129,7 @@ class Subscription:
     __slots__ = ("again_s", "backlog", "topics", "waiting")
 
     def __init__(self) -> None:
-        self.again_s = AGAIN_S
+        self.again_s: dict[Event, float] = {}  # how long what could not be drawn waits if it cannot again
         self.topics: set[str] = set()
         self.backlog: dict[
             Event, None
@@ -145,8 +145,16 @@ class Subscription:
 
     def put_later(self, event: Event) -> None:
         """What could not be drawn now: it may have been the database, which comes back."""
-        asyncio.get_running_loop().call_later(self.again_s, self.put, event)
-        self.again_s = min(self.again_s * 2, AGAIN_MOST_S)
+        wait_s = self.again_s.get(event, AGAIN_S)
+        self.again_s[event] = min(wait_s * 2, AGAIN_MOST_S)
+        asyncio.get_running_loop().call_later(wait_s, self.put, event)
+
+    def drawn(self, event: Event) -> None:
+        """At last: should it fail again one day, that is another matter."""
+        if isinstance(event, Connected):  # in which everything else is
+            self.again_s.clear()
+        else:
+            self.again_s.pop(event, None)
 
     async def batch(self) -> list[Event]:
         await self.waiting.wait()
@@ -289,9 +297,8 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
     sent_away, noting = False, None
-    subscription.follow(
-        *viewer.topics()
-    )  # before the first read, so that nothing happens unseen between the two
+    # Before the first read, so that nothing happens unseen between the two.
+    subscription.follow(*viewer.topics(), page_topic(viewer.presence))
     streams[subscription] = viewer
     cursor = viewer.cursor
     loop = asyncio.get_running_loop()
@@ -361,7 +368,7 @@ class Untold(Exception):
 
 
 async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
-    fragments = []
+    fragments, failed = [], False
     with speaking(viewer.language):
         for redraw in redraws[page, type(event)]:
             was = viewer.cursor
@@ -370,9 +377,13 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
             except Exception as problem:  # one broken feature must not silence the others on this page
                 counters.failed_redraws.inc()
                 log.exception("redraw failed", redraw=redraw.__qualname__, happened=type(event).__name__)
-                viewer.subscription.put_later(event)
+                failed = True
                 if viewer.cursor != was:
                     raise Untold from problem
+    if not failed:
+        viewer.subscription.drawn(event)
+    elif not isinstance(event, Ticked):  # the next one comes anyway
+        viewer.subscription.put_later(event)
     return "".join(fragment for fragment in fragments if fragment)
 
 
@@ -382,6 +393,15 @@ def farewell(event: Stopped) -> dict[str, Any]:
     if event.why == RESTART:
         said["retry"] = RECONNECT_MS + random.randrange(come_back_within_ms + 1)  # noqa: S311 – no secret
     return said
+
+
+def page_topic(presence: str) -> str:
+    return f"page:{presence}"
+
+
+def give_up(presence: str) -> None:
+    """The page with this presence has fallen silent. Should it only have slept, it comes back by itself."""
+    publish(page_topic(presence), Stopped(GONE))
 
 
 come_back_within_ms = 0

@@ -1,23 +1,27 @@
 """Presence: who has a live page: an open stream whose page answers its beat.
 
 Each stream of a console or of a chat window is a row that lives until it is closed, or until its page has
-not answered for a while. When somebody's page opens or the last one goes, whoever follows presence (routing)
-hears it in the same transaction. No URLs: the streams of the window and of the console call.
+not answered for a while: then its stream ends, too, for what is sent to a page that reads nothing may go on
+being taken by whatever lies between. When somebody's page opens or the last one goes, whoever follows
+presence (routing) hears it in the same transaction. No URLs: the streams of the window and of the console
+call.
 """
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import db
 from db.clock import now
 from db.prepared import prepared
 from db.tables import Presence
+from features import live
 
 OPENED = "INSERT INTO presence (key, agent, chat, alive_until_at) VALUES ({}, {}, {}, {})"
 ANSWERED = "UPDATE presence SET alive_until_at = {} WHERE key = {} RETURNING id"
 CLOSED = "DELETE FROM presence WHERE key = {} RETURNING agent, chat"
-EXPIRED = "DELETE FROM presence WHERE alive_until_at <= {} RETURNING agent, chat"
+EXPIRED = "DELETE FROM presence WHERE alive_until_at <= {} RETURNING key, agent, chat"
 ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
 LOCK = "routing"  # routing decides what follows from presence: both change under the one lock
 
@@ -71,10 +75,13 @@ async def expected(agent_id: int | None = None, chat_id: int | None = None) -> N
 
 
 async def expire() -> None:
-    """The pages that have not answered in time. Swept by routing."""
+    """The pages that have not answered in time are given up, whichever process has their streams."""
     async with db.transaction():
         await db.lock(LOCK)
-        await _gone(await db.sql(EXPIRED, now()))
+        rows = await db.sql(EXPIRED, now())
+        for row in rows:
+            db.after_commit(partial(live.give_up, row["key"]))
+        await _gone(rows)
 
 
 async def spare() -> None:

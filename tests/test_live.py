@@ -206,6 +206,71 @@ async def test_what_could_not_be_drawn_is_drawn_a_little_later(
         assert await page.silent()
 
 
+async def test_who_had_to_wait_for_it_once_does_not_wait_longer_the_next_time(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor because much could not be drawn at once."""
+    monkeypatch.setattr(live, "AGAIN_S", 0.01)
+    tries: list[int] = []
+
+    async def at_the_second_try(viewer: Reader, event: Rang) -> Markup | None:
+        tries.append(event.number)
+        if len(tries) % 6 in (1, 2, 3):
+            raise ConnectionError("away")
+        return await name_it(viewer, event)
+
+    for _part in range(3):
+        draw(Rang)(at_the_second_try)
+    with structlog.testing.capture_logs():
+        async with reading(Reader()) as page:
+            for _time in range(14):
+                live.publish("bel", Rang(1))
+                assert await page.next() == {"data": "<p>Rang 1</p>" * 3}
+
+
+async def test_what_goes_on_failing_is_tried_less_and_less_whatever_else_succeeds(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AGAIN_S", 0.01)
+    clock = asyncio.get_running_loop().time
+    tried: list[float] = []
+
+    @draw(Rang)
+    async def broken(viewer: Reader, event: Rang) -> Markup | None:
+        if event.number:
+            return await name_it(viewer, event)
+        tried.append(clock())
+        live.publish("bel", Rang(len(tried)))
+        raise ZeroDivisionError
+
+    with structlog.testing.capture_logs():
+        async with reading(Reader()) as page:
+            live.publish("bel", Rang(0))
+            for number in range(1, 5):
+                assert await page.next() == {"data": f"<p>Rang {number}</p>"}
+    assert tried[3] - tried[2] > 0.03
+
+
+async def test_a_beat_is_not_made_up_for(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one comes anyway; each that was, too, would go on beating."""
+    monkeypatch.setattr(live, "AGAIN_S", 0.01)
+    failures = [ConnectionError("away"), ConnectionError("away")]
+
+    @draw(live.Ticked, Rang)
+    async def at_the_third_try(viewer: Reader, event: live.Event) -> Markup:
+        if failures:
+            raise failures.pop()
+        return await name_it(viewer, event)
+
+    reader = Reader()
+    async with reading(reader) as page:
+        reader.subscription.put(live.Ticked())
+        assert (await page.next())["event"] == "beat"
+        live.publish("bel", Rang(1))
+        assert await page.next() == {"data": "<p>Rang 1</p>"}
+        assert await page.silent()
+
+
 async def test_a_page_that_was_not_given_what_it_is_taken_to_have_comes_back_for_it(draw: Draw) -> None:
     """From the last that it was given: nothing with a later position reaches it."""
 

@@ -68,7 +68,7 @@ async def both_have(talk: scenes.LiveTalk, text: str, within_s: float = 5) -> No
 # ---- two processes ---------------------------------------------------------------------------------------
 
 
-async def test_a_conversation_over_two_processes(desk: Desk, other: Served) -> None:
+async def test_a_conversation_over_two_processes(desk: Desk, other: Served, clock: Clock) -> None:
     async with looking(other.desk) as button, talking(desk, other.desk) as talk:
         assert '"green":true' in button.data.replace(" ", ""), "who is ready there makes it green here"
         await talk.jef.post("/chat/typing")
@@ -95,6 +95,10 @@ async def test_a_conversation_over_two_processes(desk: Desk, other: Served) -> N
         await talk.an.must("POST", f"/chats/{talk.chat}/block", {"reason": "scheldt"})
         await talk.window.wait_for('data-state="ended"')
         assert CANARY not in talk.window.data
+        assert not talk.console.ended
+        silent = Presence.key == talk.console.events[0].data
+        await Presence.update({Presence.alive_until_at: clock.now()}).where(silent)
+        await talk.console.wait_for_end()  # it is the other one that looks who has fallen silent
 
 
 async def test_a_person_who_must_go_and_a_desk_that_is_renamed(desk: Desk, other: Served) -> None:

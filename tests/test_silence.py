@@ -1,0 +1,62 @@
+"""A page that answers no beat any more: its stream ends, although what it is sent may still be taken by
+whatever lies between. Buttons answer nothing: of those only the system knows that nobody reads."""
+
+from db.tables import Presence
+from features import live, presence, sweeping
+from tests import scenes
+from tests.conftest import Clock, Desk
+from tests.people import Person
+from tests.streams import Stream
+
+
+async def answers(person: Person, path: str, *streams: Stream) -> None:
+    for stream in streams:
+        answer = await person.post(path, {"beat": stream.events[0].data})
+        assert answer.status_code == 204
+
+
+async def passes(clock: Clock, seconds: float) -> None:
+    clock.shift(seconds)
+    await sweeping.sweep()
+
+
+async def test_who_answers_no_beat_is_cut_and_who_does_is_not(desk: Desk, clock: Clock) -> None:
+    """Neither its other page, nor one that has come in the meantime."""
+    async with scenes.live(desk) as talk:
+        await passes(clock, presence.ALIVE_S - 15)
+        await answers(talk.jef, "/chat/beat", talk.window)
+        async with scenes.second_window(desk, talk.an) as (_an, beside):
+            assert not talk.console.ended, "there is still time"
+            await passes(clock, 16)
+            await talk.console.wait_for_end()
+            await answers(talk.jef, "/chat/beat", talk.window)
+            await talk.an.say(talk.chat, "Bent u er nog?")
+            await talk.window.wait_for("Bent u er nog?")
+            await beside.wait_for("Bent u er nog?")
+            await passes(clock, 25)
+            await beside.wait_for_end()
+            assert "Bent u er nog?" not in talk.console.data
+            assert [type(viewer).__name__ for viewer in live.streams.values()] == ["Window"]
+            await passes(clock, 16)
+            await talk.window.wait_for_end()
+        assert not await Presence.exists()
+
+
+async def test_its_line_is_not_kept_for_its_next_request(desk: Desk) -> None:
+    """Which it does not make: it would be half a minute more until the line is closed."""
+    talk = await scenes.connected(desk)
+    for person, path in ((talk.jef, "/chat/stream"), (talk.an, "/console/stream")):
+        async with person.client.stream("GET", path) as answer:
+            assert answer.headers["connection"] == "close"
+
+
+async def test_nobody_is_cut_for_an_answer_that_could_not_be_written_down(desk: Desk, clock: Clock) -> None:
+    async with scenes.live(desk) as talk:
+        since = clock.now()
+        clock.shift(60)
+        await sweeping.sweep(since)
+        await answers(talk.jef, "/chat/beat", talk.window)
+        await answers(talk.an, "/console/beat", talk.console)
+        await talk.jef.say("Daar is hij weer.")
+        await talk.console.wait_for("Daar is hij weer.")
+        assert not talk.window.ended
