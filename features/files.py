@@ -26,6 +26,7 @@ from litestar.response import Stream
 from markupsafe import Markup
 
 import db
+from db.away import unless_away
 from db.clock import now
 from db.settings import settings
 from db.tables import Chat
@@ -69,6 +70,8 @@ async def prepare() -> None:
     await asyncio.to_thread(inbox().mkdir, parents=True, exist_ok=True)
     if db.is_alone():  # nobody is uploading: it is what a crash left there
         await asyncio.to_thread(sweep_inbox, 0)
+        for table in tables:
+            await unfinished(table, table.update({table.size: 0}))
 
 
 # ---- coming in -------------------------------------------------------------------------------------------
@@ -82,13 +85,10 @@ async def receive(
     key, name = request.headers.get("x-key", ""), request.headers.get("x-name", "")
     if not messages.KEY.fullmatch(key):
         raise ClientException
-    row = await row_with(table, chat, agent, key)
-    code = "" if row else await too_much(table, chat)
-    if code or (row and (row["sha256"] or row["refused"])):
+    row, code = await begun(table, chat, agent, key, declared(request))
+    if code or row is None or row["sha256"] or row["refused"]:
         await drained(request)
-    elif row is None:
-        row = await begun(table, chat, agent, key)
-    if not code and row and not (row["sha256"] or row["refused"]):
+    else:
         row = await taken(table, row, name, request)
     if row and row["sha256"]:
         return html(ui.row(row, base))
@@ -123,24 +123,52 @@ async def row_with(table: Table, chat: int, agent: int | None, key: str) -> Row 
     return row
 
 
-async def too_much(table: Table, chat: int) -> str:
-    """What is refused counts too, for it costs as much."""
-    here = table.select(table.size, table.uploaded_at).where(table.chat == chat)
-    rows = await here
-    lately = now() - timedelta(minutes=1)
-    if sum(row["uploaded_at"] > lately for row in rows) >= MOST_A_MINUTE:
+def declared(request: Request[Any, Any, Any]) -> int:
+    """How large it will be; where that is not said, as large as a file can be."""
+    said = request.headers.get("content-length", "")
+    return min(int(said), MOST_BYTES) if said.isdecimal() else MOST_BYTES
+
+
+async def begun(table: Table, chat: int, agent: int | None, key: str, size: int) -> tuple[Row | None, str]:
+    """Its row, and why it cannot come in now, if so. Judged and noted in one: of many that are sent at once
+    no more are taken than one after another. Until it is there it takes the room that it asks for."""
+    async with db.transaction():
+        await db.lock(scales(table, chat))
+        row = await row_with(table, chat, agent, key)
+        if row and (row["sha256"] or row["refused"]):
+            return row, ""
+        if code := await too_much(table, chat, key, size):
+            return row, code
+        if row:
+            await table.update({table.size: size}).where(table.id == row["id"])
+        else:
+            await table.insert(table(chat=chat, key=key, agent=agent, size=size, uploaded_at=now()))
+        return await row_with(table, chat, agent, key), ""
+
+
+def scales(table: Table, chat: int) -> str:
+    """The lock of who judges what fits into a chat."""
+    return f"{table._meta.tablename} {chat}"
+
+
+async def too_much(table: Table, chat: int, key: str, size: int) -> str:
+    """With this one. What is refused counts among the many too, for it costs as much; what was broken off and
+    comes again was counted then."""
+    rows = await table.select(table.key, table.size, table.uploaded_at).where(table.chat == chat)
+    others, lately = [row for row in rows if row["key"] != key], now() - timedelta(minutes=1)
+    is_new = len(others) == len(rows)
+    if is_new and sum(row["uploaded_at"] > lately for row in others) >= MOST_A_MINUTE:
         return "rate"
-    return "total" if sum(row["size"] for row in rows) >= MOST_CHAT_BYTES else ""
+    return "total" if sum(row["size"] for row in others) + size > MOST_CHAT_BYTES else ""
 
 
-async def begun(table: Table, chat: int, agent: int | None, key: str) -> Row | None:
-    with contextlib.suppress(*db.UniqueViolation):  # sent twice at the same time
-        await table.insert(table(chat=chat, key=key, agent=agent, uploaded_at=now()))
-    return await row_with(table, chat, agent, key)
+async def unfinished(table: Table, query: Any) -> None:
+    """The query, of what has not come in and was not refused."""
+    await query.where(table.sha256 == "").where(table.refused == "").where(table.seq.is_null())
 
 
 async def taken(table: Table, row: Row, name: str, request: Request[Any, Any, Any]) -> Row | None:
-    """Streamed, judged, kept or refused."""
+    """Streamed, judged, kept or refused; what comes to nothing gives its room back."""
     raw, result = (inbox() / secrets.token_hex(16) for _each in range(2))
     try:
         size = await spooled(request, raw, row)
@@ -148,8 +176,12 @@ async def taken(table: Table, row: Row, name: str, request: Request[Any, Any, An
             found: Row = {"refused": "large"}
         else:
             found = await inspected(raw, result, name, await documents_in(row["chat"]))
-        await keep(table, row["id"], found, result)
+        await keep(table, row, found, result)
         await sign(row)
+    except BaseException:
+        with unless_away():
+            await unfinished(table, table.update({table.size: 0}).where(table.id == row["id"]))
+        raise
     finally:
         for path in (raw, result):
             await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -206,15 +238,20 @@ async def inspected(raw: Path, result: Path, name: str, documents: bool) -> Row:
     return found
 
 
-async def keep(table: Table, id: int, found: Row, result: Path) -> None:
-    """The lock keeps a purge from taking the file away before the row holds it."""
+async def keep(table: Table, row: Row, found: Row, result: Path) -> None:
+    """Judged once more, for an image that is drawn anew may have grown. The other lock keeps a purge from
+    taking the file away before the row holds it."""
     own = ("name", "sha256", "media", "size", "width", "height", "thumbnail", "refused")
     async with db.transaction():
+        await db.lock(scales(table, row["chat"]))
+        if "sha256" in found and await too_much(table, row["chat"], row["key"], found["size"]):
+            found = {"refused": "total"}
         await db.lock("files")
         if "sha256" in found:
             await asyncio.to_thread(put, result, place(found["sha256"]))
+        found = {"size": 0} | found
         columns = {getattr(table, name): found[name] for name in own if name in found}
-        await table.update(columns).where(table.id == id).where(table.sha256 == "")
+        await table.update(columns).where(table.id == row["id"]).where(table.sha256 == "")
 
 
 # ---- where they lie --------------------------------------------------------------------------------------

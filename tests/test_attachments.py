@@ -1,5 +1,6 @@
 """Attachments: who may send what to whom, what becomes of hostile files, and who gets to see them."""
 
+import asyncio
 import base64
 import io
 import json
@@ -20,7 +21,7 @@ from db.tables import Attachment, PrivateAttachment, Widget
 from features import files, inspection
 from tests.conftest import Clock, Desk
 from tests.people import AgentClient, Person, Visitor, new_key
-from tests.scenes import longest_turn
+from tests.scenes import eventually_true, longest_turn
 
 pytestmark = pytest.mark.either
 
@@ -314,14 +315,7 @@ async def test_what_kills_its_inspection_is_refused(desk: Desk, monkeypatch: pyt
 async def test_who_goes_away_during_an_upload_leaves_nothing_and_can_come_back(desk: Desk) -> None:
     visitor, _agent, _chat = await talking(desk)
     key = new_key()
-
-    async def broken_off() -> AsyncIterator[bytes]:
-        yield b"a" * 100_000
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        headers = {"X-Key": key, "X-Name": "a.txt"}
-        await visitor.client.post("/chat/files", content=broken_off(), headers=headers)
+    await broken_off(visitor, key)
     await added(visitor, "/chat/files", b"a", "a.txt", key)
     assert not list(files.inbox().iterdir())
 
@@ -474,6 +468,61 @@ async def test_too_many_in_a_minute_wait(desk: Desk, clock: Clock, monkeypatch: 
     assert (await upload(visitor, "/chat/files")).status_code == 429
     clock.shift(61)
     await added(visitor, "/chat/files")
+
+
+async def test_of_many_at_once_no_more_are_taken_than_one_after_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST_A_MINUTE", 4)
+    visitor, _agent, _chat = await talking(desk)
+    answers = await asyncio.gather(*(upload(visitor, "/chat/files") for _each in range(40)))
+    assert sorted(each.status_code for each in answers) == [200] * 4 + [429] * 36
+    assert await Attachment.count() == 4
+
+
+async def test_what_is_under_way_takes_room_and_what_comes_to_nothing_gives_it_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST_CHAT_BYTES", 1_000)
+    monkeypatch.setattr(files, "MOST_BYTES", 400)
+    visitor, _agent, _chat = await talking(desk)
+    file = b"a" * 400
+    answers = await asyncio.gather(*(upload(visitor, "/chat/files", file, "a.txt") for _each in range(8)))
+    assert sorted(each.status_code for each in answers) == [200] * 2 + [422] * 6
+    assert all("200 MB" in each.text for each in answers if each.status_code == 422)
+    (ticket, *_more) = [row["id"] for row in await Attachment.select(Attachment.id)]
+    await visitor.client.delete(f"/chat/files/{ticket}")
+
+    bad = SVG.ljust(400)
+    assert "200 MB" not in (await upload(visitor, "/chat/files", bad, "refused.png")).text
+    line, key = asyncio.Event(), new_key()
+    going = asyncio.create_task(broken_off(visitor, key, line))  # it does not say how large it will be
+    await eventually_true(lambda: Attachment.exists().where(Attachment.key == key))
+    assert "200 MB" in (await upload(visitor, "/chat/files", file, "b.txt")).text
+    line.set()
+    await going
+    await eventually_true(lambda: fits(visitor, file))
+    assert "200 MB" in (await upload(visitor, "/chat/files", file, "c.txt", key)).text, (
+        "its room is another's"
+    )
+
+
+async def fits(visitor: Visitor, file: bytes) -> bool:
+    return (await upload(visitor, "/chat/files", file, "d.txt")).status_code == 200
+
+
+async def broken_off(visitor: Visitor, key: str, line: asyncio.Event | None = None) -> None:
+    """In the middle of a file; or as soon as the line is cut."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a" * 300
+        if line:
+            await line.wait()
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        headers = {"X-Key": key, "X-Name": "a.txt"}
+        await visitor.client.post("/chat/files", content=pieces(), headers=headers)
 
 
 async def test_nothing_is_added_to_a_chat_that_is_over(desk: Desk) -> None:
