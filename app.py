@@ -44,7 +44,7 @@ from db.away import is_away
 from db.logs import kind
 from db.settings import BadSetting, settings
 from layouts import problems
-from workers import CannotServe, Place, Supervisor
+from workers import CannotServe, Place, Rehearsal, Supervisor
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -181,10 +181,17 @@ def dressed(app: ASGIApp) -> ASGIApp:
 
 class Server(uvicorn.Server):
     """Tells the streams to end before it waits for them: they would hold a stop back for as long as pages are
-    open. A worker says when it serves, and goes when its supervisor has gone."""
+    open. A worker says when it serves, and goes when its supervisor has gone. Who serves alone begins anew at
+    SIGHUP: it goes as a worker does, and keeps the address for the program that it becomes."""
 
     place: Place | None = None
     loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.rehearsal = Rehearsal()
+        self.goes_on = False  # as another program
+        self.kept: list[socket.socket] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
@@ -192,12 +199,16 @@ class Server(uvicorn.Server):
         if self.started:
             cut_who_does_not_read(self)
         if self.started and self.place:
+            signal.signal(signal.SIGUSR1, lambda *_: self.soon(db.somebody_died))
             self.place.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Whoever has just been let in by a worker may still ask: the others serve all who come now. Who asks
         one thing after the other, as a web server in front does, is told to go on with them."""
-        if self.place:
+        self.rehearsal.end()
+        if self.goes_on:
+            self.kept = [each.dup() for each in sockets or []]
+        if self.place or self.goes_on:
             for listener in self.servers:
                 listener.close()
             self.server_state.default_headers = [
@@ -210,14 +221,29 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if self.place and os.getppid() != self.place.parent and not self.should_exit:
             self.handle_exit(signal.SIGTERM, None)
+        if self.rehearsal.has_succeeded() and not self.should_exit:
+            self.goes_on = self.should_exit = True
+            send_pages_away()
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal comes between any two steps of whatever runs: what it asks for is done after that."""
-        if self.loop:
-            for stop in features.each("stops"):
-                self.loop.call_soon_threadsafe(stop)
+        self.soon(send_pages_away)
         super().handle_exit(sig, frame)
+
+    def handle_reload(self, _signal: int, _frame: FrameType | None) -> None:
+        if workers.terminal_has_gone():
+            return self.handle_exit(signal.SIGTERM, None)
+        self.soon(self.rehearsal.begin)
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """A signal comes between any two steps of whatever runs: what it asks for is done after that."""
+        if self.loop and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(work)
+
+
+def send_pages_away() -> None:
+    for stop in features.each("stops"):
+        stop()
 
 
 def cut_who_does_not_read(server: Server) -> None:
@@ -272,9 +298,8 @@ def main(arguments: list[str] | None = None) -> int:
             return INTERRUPTED
     if given_clock := workers.handed_over().get("clock"):
         clock.go_by(*given_clock)
-    together = settings.workers > 1
     try:
-        sockets = workers.address(settings.host, settings.port) if together else []
+        sockets = [] if is_rehearsal() else workers.address(settings.host, settings.port)
         asyncio.run(prepare_in_time())
     except CannotServe as error:
         return complain(error, 1)
@@ -282,7 +307,13 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(error, 2)
     app = create_app()
     freeze()
-    return serve_together(app, sockets) if together else serve(app)
+    if is_rehearsal():
+        return 0
+    return serve_together(app, sockets) if settings.workers > 1 else serve_alone(app, sockets)
+
+
+def is_rehearsal() -> bool:
+    return "rehearsal" in workers.handed_over()
 
 
 def complain(error: Exception, status: int) -> int:
@@ -290,17 +321,23 @@ def complain(error: Exception, status: int) -> int:
     return status
 
 
-def serve(app: Litestar, place: Place | None = None) -> int:
-    running_server = server(app, timeout_graceful_shutdown=WORKER_DRAIN_S if place else DRAIN_S)
-    running_server.place = place
-    running_server.run(place.sockets if place else None)
-    return 0 if running_server.started else 1
+def serve_alone(app: Litestar, sockets: list[socket.socket]) -> int:
+    alone = server(app)
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, alone.handle_reload)
+    alone.run(sockets)
+    if alone.kept:
+        workers.become_new(alone.kept, [])
+    return 0 if alone.started else 1
 
 
 def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
     def work(place: Place) -> int:
         app.state.orderly, app.state.beside = place.orderly, place.beside
-        return serve(app, place)
+        one = server(app, timeout_graceful_shutdown=WORKER_DRAIN_S)
+        one.place = place
+        one.run(place.sockets)
+        return 0 if one.started else 1
 
     return Supervisor(settings.workers, sockets, work).run()
 
@@ -339,14 +376,17 @@ async def obeyed(command: Callable[[], Awaitable[int]]) -> int:
 
 
 async def prepare_in_time() -> None:
-    """Who takes over from a program whose workers still serve waits for a database that is away, as they do:
-    to give up would be the end of them, too."""
+    """Who takes over from a program that serves, or still has the address, waits for a database that is away,
+    as that one does: to give up would be the end of the desk."""
+    began = workers.handed_over()
     while True:
         try:
             return await prepare()
         except Exception as problem:
-            if not workers.handed_over().get("workers") or not is_away(problem):
+            if not began.keys() & {"sockets", "rehearsal"} or not is_away(problem):
                 raise
+            if began.get("rehearsal", os.getppid()) != os.getppid():
+                raise  # nobody waits for it any more
             log.warning("the database is away: what ran before goes on", problem=kind(problem))
         await asyncio.sleep(AWAY_S)
 

@@ -2,8 +2,9 @@
 
 One process, which itself serves nobody, opens the address, makes the workers and keeps them: one that dies is
 replaced, after a while that grows if it dies again at once. SIGTERM and SIGINT end them all, each when it has
-answered what it was asked. SIGHUP begins anew with the program as it is on the disk by then, while the
-address stays open: the workers go when their successors serve, and no request is lost.
+answered what it was asked. SIGHUP begins anew with the program as it is on the disk by then, once that has
+shown that it can, while the address stays open: the workers go when their successors serve, and no request is
+lost. A desk of one process begins anew in the same way; whoever comes meanwhile waits at its address.
 
 Workers are forked: they share the memory of what was loaded, and the clock.
 """
@@ -14,7 +15,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +32,7 @@ STEADY_S = 10  # who has lived so long has not died of its start
 HANDED_OVER = "BALIE_HANDED_OVER"  # by the program before this one: what it had opened and begun
 ENDINGS = {signal.SIGTERM, signal.SIGINT}
 ORDERLY = (0, *(-each for each in ENDINGS))
+FROM_TERMINAL = os.isatty(0)
 
 log = structlog.get_logger("balie")
 
@@ -62,6 +63,48 @@ class Worker:
     serves: bool = False
 
 
+class Rehearsal:
+    """The program that is on the disk by now shows that it could take over, in a process of its own: it reads
+    the settings and brings the database up to date. Whoever serves goes on meanwhile, and if it fails."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+
+    def begin(self) -> None:
+        """Also if one goes on already: there may be another program on the disk since."""
+        self.end()
+        told = {HANDED_OVER: json.dumps({"clock": clock.reading(), "rehearsal": os.getpid()})}
+        silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        try:
+            self.pid = os.posix_spawn(
+                sys.executable, itself(), os.environ | told, file_actions=silent, setsigmask=()
+            )
+        except OSError as problem:
+            log.error(CANNOT, problem=problem.strerror)
+
+    def end(self) -> None:
+        if self.pid:
+            send(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.pid = 0
+
+    def has_succeeded(self) -> bool:
+        if not self.pid:
+            return False
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return bool(pid) and self.is_success(os.waitstatus_to_exitcode(status))
+
+    def is_success(self, status: int) -> bool:
+        """It is over; what was wrong it has said itself."""
+        self.pid = 0
+        if status != 0:
+            log.error(CANNOT, status=status)
+        return status == 0
+
+
+CANNOT = "the program on the disk cannot take over: the one that runs goes on"
+
+
 class Supervisor:
     def __init__(self, count: int, sockets: list[socket.socket], serve: Serve) -> None:
         self.count = count
@@ -71,7 +114,8 @@ class Supervisor:
         self.workers: list[Worker] = []
         self.heard: list[int] = []  # signals
         self.has_served = bool(self.elders)  # somebody; before that, what is wrong is wrong with the start
-        self.somebody_died = False
+        self.somebody_died = False  # and nobody has been told that news may be missing
+        self.rehearsal = Rehearsal()
         self.deaths = 0  # in a row, soon after the start
         self.not_before_s = 0.0
 
@@ -79,10 +123,13 @@ class Supervisor:
         with self.listening() as woken:
             while not ENDINGS & set(heard := self.take_heard()):
                 if signal.SIGHUP in heard:
-                    self.begin_anew()
+                    if terminal_has_gone():
+                        break
+                    self.rehearsal.begin()
                 self.fill_places()
                 self.wait(woken)
                 self.bury()
+                self.tell()
                 if self.deaths and not self.has_served:
                     return self.end(1)
         return self.end(0)
@@ -141,9 +188,8 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for each in (*ENDINGS, signal.SIGCHLD):
                 signal.signal(each, signal.SIG_DFL)
-            signal.signal(
-                signal.SIGHUP, signal.SIG_IGN
-            )  # the supervisor's, also if a terminal says it to all
+            for each in (signal.SIGHUP, signal.SIGUSR1):  # the supervisor's, and not to be heard yet
+                signal.signal(each, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             status = self.serve(place)
         except BaseException:
@@ -158,17 +204,35 @@ class Supervisor:
     def bury(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                for worker in [each for each in self.workers if each.pid == found[0]]:
-                    self.lose(worker, os.waitstatus_to_exitcode(found[1]))
-                self.elders = [each for each in self.elders if each != found[0]]
+                self.has_gone(found[0], os.waitstatus_to_exitcode(found[1]))
+
+    def has_gone(self, pid: int, status: int) -> None:
+        if pid == self.rehearsal.pid:
+            if self.rehearsal.is_success(status):
+                self.begin_anew()
+            return
+        if mine := [each for each in self.workers if each.pid == pid]:
+            return self.lose(mine[0], status)
+        self.elders = [each for each in self.elders if each != pid]
+        self.note(pid, status)
+
+    def note(self, pid: int, status: int, **more: int) -> None:
+        if status not in ORDERLY:
+            self.somebody_died = True
+            log.error("a worker has died", pid=pid, status=status, **more)
+
+    def tell(self) -> None:
+        """Whoever takes the place of one that died tells the others. Elders have no such successors."""
+        serving = [each for each in self.workers if each.serves]
+        if self.somebody_died and serving and len(self.workers) == self.count:
+            send(serving[0].pid, signal.SIGUSR1)
+            self.somebody_died = False
 
     def lose(self, worker: Worker, status: int) -> None:
         self.workers.remove(worker)
         os.close(worker.pipe)
         lived_s = time.monotonic() - worker.began_s
-        if status not in ORDERLY:
-            self.somebody_died = True
-            log.error("a worker has died", pid=worker.pid, status=status, lived_s=round(lived_s))
+        self.note(worker.pid, status, lived_s=round(lived_s))
         self.deaths = 1 if worker.serves and lived_s > STEADY_S else self.deaths + 1
         delay_s = AGAIN_S * 2 ** min(self.deaths - 2, 9) if self.deaths > 1 else 0
         most_s = AGAIN_MOST_S if self.somebody_serves else NOBODY_S
@@ -178,6 +242,7 @@ class Supervisor:
 
     def end(self, status: int) -> int:
         """Nobody is let in any more: who comes now is refused, and does not wait for somebody who leaves."""
+        self.rehearsal.end()
         self.dismiss_elders()
         for worker in self.workers:
             send(worker.pid, signal.SIGTERM)
@@ -195,23 +260,29 @@ class Supervisor:
 
     def begin_anew(self) -> None:
         """This process becomes the new program; the old one's workers are its elders."""
-        itself = [sys.executable, sys.argv[0], "--help"]
-        if subprocess.call(itself, stdout=subprocess.DEVNULL) != 0:  # noqa: S603 – ourselves
-            log.error("the program on the disk does not start: the one that runs goes on")
-            return
-        for each in self.sockets:
-            each.set_inheritable(True)
-        os.environ[HANDED_OVER] = json.dumps(
-            {
-                "sockets": [each.fileno() for each in self.sockets],
-                "workers": [*self.elders, *(each.pid for each in self.workers)],
-                "clock": clock.reading(),
-            }
-        )
         with held_back():  # until the new one can obey them
             if not ENDINGS & set(self.heard):
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can hear it
-                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 – ourselves
+                become_new(self.sockets, [*self.elders, *(each.pid for each in self.workers)])
+
+
+def become_new(sockets: list[socket.socket], elders: list[int]) -> None:
+    """This process becomes the program that is on the disk."""
+    for each in sockets:
+        each.set_inheritable(True)
+    told = {"sockets": [each.fileno() for each in sockets], "workers": elders, "clock": clock.reading()}
+    os.environ[HANDED_OVER] = json.dumps(told)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the new one can hear it
+    os.execv(sys.executable, itself())  # noqa: S606 – ourselves
+
+
+def itself() -> list[str]:
+    """As it was called."""
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
+def terminal_has_gone() -> bool:
+    """The system says that with SIGHUP, too: then it means the end."""
+    return FROM_TERMINAL and not os.isatty(0)
 
 
 def handed_over() -> dict[str, Any]:
@@ -221,11 +292,12 @@ def handed_over() -> dict[str, Any]:
 
 def address(host: str, port: int) -> list[socket.socket]:
     """Of the program before this one, or opened here. From here on nobody is refused, only kept waiting."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     if given := handed_over().get("sockets"):
         return [socket.socket(fileno=number) for number in given]
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return [listening_on(family, address) for family, _kind, _way, _name, address in dict.fromkeys(found)]
     except OSError as problem:
         raise CannotServe(f"cannot listen on {host}:{port}: {problem.strerror}") from None
@@ -234,7 +306,8 @@ def address(host: str, port: int) -> list[socket.socket]:
 def listening_on(family: int, address: Any) -> socket.socket:
     # Named as TCP: asyncio does not know it otherwise, and what comes after a first packet waits 40 ms.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere that would share it with whoever wants it
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     made.bind(address)

@@ -48,6 +48,7 @@ __all__ = [
     "savepoint",
     "scrub",
     "snapshot",
+    "somebody_died",
     "sql",
     "tell",
     "transaction",
@@ -149,6 +150,13 @@ async def begin_to_serve(orderly: bool) -> None:
         await _wire.be_ready()
         if not (orderly or _wire.alone):
             _wire.say(wire.MISSED)
+
+
+def somebody_died() -> None:
+    """A process of this desk, which may not have told all that it had committed."""
+    if _wire:
+        _wire.missed()
+        _wire.say(wire.MISSED)
 
 
 def has_others() -> bool:

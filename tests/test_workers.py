@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
 import db
+from db import wire
 from db.tables import Chat, Presence, PrivateMessage, Readiness, Reservation, Step
 from features import live, messages
 from tests import scenes
@@ -393,6 +395,29 @@ async def test_a_worker_that_is_killed_takes_nothing_with_it(together: Served) -
             last = window.last_id, console.last_id
     await scenes.eventually_true(lambda: two_of(together))
     assert together.output.read_text().count("a worker has died") == 2
+
+
+@pytest.mark.long
+async def test_what_an_elder_that_is_killed_did_not_tell_is_looked_for(
+    together: Served, example_database: str
+) -> None:
+    """Its successors serve already: nobody begins in its place, and tells."""
+    first, second = await together.workers()
+    os.kill(second, signal.SIGSTOP)  # or it would go when it is told to
+    together.process.send_signal(signal.SIGHUP)
+    await scenes.eventually_true(lambda: has_left(together, first), PATIENCE_S)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    ears = await asyncpg.connect(example_database)
+    await ears.add_listener(wire.CHANNEL, lambda *heard: said.put_nowait(str(heard[3])))
+    os.kill(second, signal.SIGKILL)
+    async with asyncio.timeout(PATIENCE_S):
+        while wire.MISSED not in (await said.get()).split("\n"):
+            pass
+    await ears.close()
+
+
+async def has_left(together: Served, pid: int) -> bool:
+    return pid not in await together.workers()
 
 
 async def surely(say: Callable[..., Awaitable[object]], *words: str) -> None:
