@@ -1,15 +1,13 @@
 """The people of these tests: they write what they have to say until it is taken, and note what they see.
 
 What one of them was told is sent stands in the database once; everybody who may sees it once, in the same
-order; nobody sees what is private. `Room.faults` counts what is otherwise.
+order; nobody sees what is private. `Room.faults` counts what is otherwise, by the rules of `checker`.
 """
 
 import asyncio
 import contextlib
 import random
-import re
 import secrets
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +16,14 @@ from typing import Any
 from db.tables import Message, PrivateMessage
 from tests.bench import load
 from tests.bench.load import Line, Talk
+from tests.faults.checker import NONE, SECRET, Screen, Stored, faults, is_stuck, key_of, words_of
 
-ITEM = re.compile(rb'<li id="m-([A-Za-z0-9_-]+)" data-seq="(\d+)"')
-SECRET = "geheim-onder-ons"
+__all__ = ["NONE", "Page", "Room", "Upload", "Writer"]
 TRY_AGAIN_S = 0.1
 PATIENCE_S = 60
 INSIST_S = 300  # a server that is killed again and again has to start between
 QUIET_S = 36  # the page's own rule: 2.4 beats without a word, and it opens another stream
+CUT_S, CUT_BITS = 0.4, (5, 17)  # how long a line that is cut lives at most, and how many bytes it brings
 
 
 @dataclass
@@ -45,8 +44,8 @@ class Writer:
     def think(self, text: str) -> bytes:
         """The next thing to say."""
         kind = "p" if self.private else self.side
-        self.tried.append(f"{kind}{self.talk.chat}-{len(self.tried)}-{secrets.token_hex(4)}")
-        return f"key={self.tried[-1]}&body={text}".encode()
+        self.tried.append(key_of(kind, self.talk.chat, len(self.tried)))
+        return f"key={self.tried[-1]}&body={text}-{words_of(self.tried[-1])}".encode()
 
     async def insist(self, body: bytes) -> None:
         """Until it is taken."""
@@ -86,21 +85,32 @@ class Page:
     room: Any
     talk: Talk
     side: str
-    items: dict[str, int] = field(default_factory=dict)  # key → number, in the order in which they came
-    newest: dict[str, int] = field(default_factory=dict)  # chat → the highest number that has come
-    disorder: int = 0
+    chats: frozenset[int] = frozenset()  # in which its agent is
+    screen: Screen = field(default_factory=Screen)
     secrets_seen: int = 0
     last_id: str = ""
     opened: int = 0
+    returned: int = 0  # with its cursor
+    is_cut: bool = False  # again and again, anywhere
     beats: int = 0
     port: int = 0  # if it is another way in
     quiet_s: float = QUIET_S
 
+    def __post_init__(self) -> None:
+        if not self.is_console:
+            self.screen.threads["thread"] = []
+
     async def live(self) -> None:
         while True:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, AssertionError):
-                await self.read_once()  # a TimeoutError is an OSError: nothing was heard for too long
+                # A TimeoutError is an OSError: nothing was heard for too long
+                await (self.read_a_piece() if self.is_cut else self.read_once())
             await asyncio.sleep(TRY_AGAIN_S * random.random())
+
+    async def read_a_piece(self) -> None:
+        """Of a word, of an event, of all that a console is shown first: short ones and long ones alike."""
+        async with asyncio.timeout(CUT_S * random.random()):
+            await self.read_once(cut_after=int(2 ** random.uniform(*CUT_BITS)))
 
     async def read_once(self, cut_after: int | None = None) -> None:
         """Until the line goes, or until so many bytes have come."""
@@ -113,6 +123,7 @@ class Page:
                 head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
             self.opened += 1
+            self.returned += bool(last)
             pending = b""
             while chunk := await self.heard(reader):
                 pending += chunk[:cut_after] if cut_after is not None else chunk
@@ -131,20 +142,33 @@ class Page:
 
     async def hear(self, event: bytes, stream: asyncio.WriteTransport) -> None:
         self.secrets_seen += event.count(SECRET.encode())
-        fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
-        if fields.get(b"event") == b"beat":
+        fields: dict[bytes, list[bytes]] = {}
+        for line in event.split(b"\n"):
+            name, _colon, value = line.partition(b": ")
+            fields.setdefault(name, []).append(value)
+        data = b"\n".join(fields.get(b"data", []))
+        if fields.get(b"event") == [b"beat"]:
             self.beats += 1
-            self.room.later(self.answer(fields[b"data"], stream))
+            self.room.later(self.answer(data, stream))
             return
         if b"id" in fields:
-            self.last_id = fields[b"id"].decode()
-        for found, seq in ITEM.findall(event):
-            key = found.decode()
-            if key not in self.items:
-                self.items[key] = int(seq)
-                chat = said_in(key)
-                self.disorder += bool(chat) and int(seq) < self.newest.get(chat, 0)
-                self.newest[chat] = int(seq)
+            self.last_id = fields[b"id"][-1].decode()
+        self.screen.show(data.decode())
+
+    @property
+    def is_console(self) -> bool:
+        return self.side == "a"
+
+    @property
+    def threads(self) -> dict[str, int]:
+        if self.is_console:
+            return {f"thread-{chat}": chat for chat in self.chats}
+        return {"thread": self.talk.chat}
+
+    @property
+    def items(self) -> set[str]:
+        """The keys of what it shows."""
+        return {item.key for item in self.screen.items}
 
     async def answer(self, presence: bytes, stream: asyncio.WriteTransport) -> None:
         path, headers = self.address
@@ -210,12 +234,6 @@ class Upload:
         )
 
 
-def said_in(key: str) -> str:
-    """The chat in whose public thread this was said; "" if it is no such thing."""
-    found = re.match(r"[va](\d+)-", key)
-    return found[1] if found else ""
-
-
 class Room:
     """Everybody at one desk."""
 
@@ -223,7 +241,12 @@ class Room:
         self.server = server
         self.talks = talks
         self.windows = [Page(self, talk, "v") for talk in talks]
-        self.consoles = [Page(self, talk, "a") for talk in {talk.cookie: talk for talk in talks}.values()]
+        agents: dict[str, list[Talk]] = {}
+        for talk in talks:
+            agents.setdefault(talk.cookie, []).append(talk)
+        self.consoles = [
+            Page(self, each[-1], "a", chats=frozenset(talk.chat for talk in each)) for each in agents.values()
+        ]
         self.writers: list[Writer] = []
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -275,53 +298,28 @@ class Room:
         """Of all that was said and seen; pages get a moment to see the last of it."""
         async with self.server.reading():
             rows, notes = await self.written()
-        said = {row["key"]: row["seq"] for row in rows if row["kind"] == "text"}
-        counted = Counter([*(row["key"] for row in rows), *(row["key"] for row in notes)])
-        there = [*said, *(row["key"] for row in notes)]
-        expected: dict[int, dict[str, int]] = {talk.chat: {} for talk in self.talks}
-        for row in rows:
-            expected[row["chat"]][row["key"]] = row["seq"]
+        stored = [Stored(row["chat"], row["key"], (row["seq"], 0), read(row)) for row in rows]
+        stored += [
+            Stored(row["chat"], row["key"], (row["after_seq"], row["seq"]), read(row)) for row in notes
+        ]
+        pages = [*self.windows, *self.consoles]
         with contextlib.suppress(TimeoutError):
-            await self.until(lambda: not self.stuck(expected))
-        tried, taken = self.keys("tried"), self.keys("taken")
-        return {
-            "lost": len(taken - set(there)),
-            "doubled": sum(number - 1 for number in counted.values()),
-            "phantom": len(set(there) - tried),
-            "reordered": self.reordered(there) + sum(page.disorder for page in self.windows + self.consoles),
-            "gaps": sum(max(thread.values()) - len(thread) for thread in expected.values()),
-            "leaked": sum(page.secrets_seen for page in self.windows),
-            "stuck": len(self.stuck(expected)),
-        }
+            await self.until(lambda: not any(is_stuck(page, stored) for page in pages))
+        return faults(stored, self.writers, pages)
 
     async def written(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """In these conversations, in its order."""
         chats = [talk.chat for talk in self.talks]
-        columns = Message.chat, Message.seq, Message.key, Message.kind
-        rows = Message.select(*columns).where(Message.chat.is_in(chats)).order_by(Message.chat, Message.seq)
-        notes = PrivateMessage.select(PrivateMessage.key).where(PrivateMessage.chat.is_in(chats))
-        return await rows, await notes.order_by(PrivateMessage.id)
+        public = Message.select(Message.chat, Message.seq, Message.key, Message.kind, Message.body)
+        rows = public.where(Message.chat.is_in(chats)).order_by(Message.chat, Message.seq)
+        note = PrivateMessage
+        notes = note.select(note.chat, note.after_seq, note.seq, note.key, note.body)
+        return await rows, await notes.where(note.chat.is_in(chats)).order_by(note.id)
 
     def keys(self, which: str) -> set[str]:
         return {key for writer in self.writers for key in getattr(writer, which)}
 
-    def reordered(self, there: list[str]) -> int:
-        """Of one writer, in another order than it wrote."""
-        place = {key: number for number, key in enumerate(there)}
-        return sum(
-            places != sorted(places)
-            for writer in self.writers
-            if (places := [place[key] for key in writer.tried if key in place])
-        )
 
-    def stuck(self, expected: dict[int, dict[str, int]]) -> list[Page]:
-        """Pages that do not show all that is there."""
-        behind = [page for page in self.windows if not expected[page.talk.chat].items() <= page.items.items()]
-        for page in self.consoles:
-            chats = [talk.chat for talk in self.talks if talk.cookie == page.talk.cookie]
-            if not all(expected[chat].keys() <= page.items.keys() for chat in chats):
-                behind.append(page)
-        return behind
-
-
-NONE = dict.fromkeys(("lost", "doubled", "phantom", "reordered", "gaps", "leaked", "stuck"), 0)
+def read(row: dict[str, Any]) -> str:
+    """What a person knows it by: as `checker.words_of` has it, from what is there."""
+    return str(row["body"].rpartition("-")[2] or row["key"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -24,20 +23,21 @@ LONG = 40
 UNHARMED_S = 10  # far from the half minute after which somebody who does not read is cut
 
 
-async def test_streams_are_cut_anywhere(room: Room, long: bool) -> None:
-    """In the middle of a message, of a letter, of a line of the protocol."""
+async def test_streams_are_cut_anywhere(server: Server, talks: list[Talk], long: bool) -> None:
+    """In the middle of a message, of a letter, of a line of the protocol. Nobody has another stream: what a
+    page shows has come in pieces, each asked for from where the one before ended."""
+    room, cuts = Room(server, talks), 1000 if long else 40
     pages = [*room.windows, *room.consoles]
-    talking = asyncio.create_task(room.converse(40 if long else 6, pause_s=0.05))
-
-    async def cut() -> None:
-        with contextlib.suppress(AssertionError, TimeoutError):
-            async with asyncio.timeout(0.5):
-                await random.choice(pages).read_once(cut_after=random.randrange(1, 4000))
-
-    for _eight in range(125 if long else 5):
-        await asyncio.gather(*(cut() for _line in range(8)))
-    await talking
-    assert await room.faults() == NONE
+    for page in pages:
+        page.is_cut = True
+    async with room.pages():
+        talking = asyncio.create_task(room.converse(40 if long else 12, pause_s=1 if long else 0.2))
+        await talking
+        await room.until(lambda: sum(page.returned for page in pages) >= cuts)
+        await room.until(lambda: all(page.items & room.keys("taken") for page in pages))
+        for page in pages:
+            page.is_cut = False
+        assert await room.faults() == NONE
 
 
 async def test_the_server_is_frozen_for_a_while(room: Room, server: Server) -> None:
@@ -151,16 +151,16 @@ async def test_packets_that_vanish_are_noticed_by_the_beat(near: Room, clock: Cl
         await agent.say("is-daar-nog-iemand")
         await pass_time(console)
         assert await is_gone(talk)
-        assert not window.items.keys() & set(agent.taken)
+        assert not window.items & set(agent.taken)
         once.cancel()
         window.quiet_s = 2.4 * BEAT_S
         near.later(window.live())
-        await near.until(lambda: window.items.keys() >= set(agent.taken))
+        await near.until(lambda: window.items >= set(agent.taken))
         assert not await is_gone(talk)
         opened = window.opened
         line.vanish()
         await agent.say("en-nu")
-        await near.until(lambda: window.items.keys() >= set(agent.taken))
+        await near.until(lambda: window.items >= set(agent.taken))
         assert window.opened > opened
         assert await near.faults() == NONE
 
@@ -210,7 +210,7 @@ async def asleep(room: Room, count: int) -> AsyncIterator[list[Sleeper]]:
     """At a conversation so long that it fits in no buffer on the way."""
     writer = room.writer(room.talks[0], "a")
     for _message in range(LONG):
-        await writer.say("x" * 4_000)
+        await writer.say("x" * 3_900)
     sleepers = [Sleeper(room.server.port, room.talks[0]) for _each in range(count)]
     try:
         yield sleepers
@@ -226,7 +226,7 @@ async def others_are_well(room: Room) -> None:
     for number in range(10):
         began = time.monotonic()
         await writer.say(f"vlot-{number}")
-        await room.until(lambda: all(page.items.keys() >= set(writer.taken) for page in pages))
+        await room.until(lambda: all(page.items >= set(writer.taken) for page in pages))
         assert time.monotonic() - began < UNHARMED_S
 
 

@@ -47,6 +47,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again(room: Room, long: bool)
 
 
 @pytest.mark.parametrize("chats", [1])
+@pytest.mark.parametrize(("engine", "workers"), [("sqlite", 1), ("postgresql", 2)], indirect=["engine"])
 async def test_the_same_message_twenty_times_at_once(room: Room, long: bool) -> None:
     writer = room.writer(room.talks[0], "v")
     for _message in range(50 if long else 3):
