@@ -96,11 +96,14 @@ async def test_a_sweep_that_was_merely_slow_gives_nobody_more_time(room: Room, a
 
 
 @pytest.mark.usefixtures("long_is_short")
-async def test_it_is_made_up_for_once_whoever_comes_first(room: Room, asked: Asked) -> None:
+async def test_it_is_made_up_for_once_whoever_comes_first(
+    room: Room, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = await asked.expires_at()
     await stands_still(room, routing.settle(), sweeping.sweep())
     after = await asked.expires_at()
     assert timedelta(seconds=STILL_S) <= after - before < timedelta(seconds=STILL_S + 1)
+    monkeypatch.setattr(standstills, "LEAST_S", 3_600)  # what takes long from here on is this machine
     for _more in range(3):
         await sweeping.sweep_again()
         await routing.settle()
