@@ -141,8 +141,33 @@ LOOK = [Widget.key, Widget.language, Widget.info_url, Widget.colours, Widget.but
 LOOK += [Widget.clear_bottom, Widget.clear_right]
 
 
+@dataclass
+class Looks:
+    """One at a time: of two at once the one that read first might write last, and undo a turn."""
+
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    next: asyncio.Task[None] | None = None  # that has not begun
+
+
+looks = Looks()
+
+
 async def refresh() -> None:
-    """Read which buttons are green, and tell those who look at one that has turned."""
+    """See how things are from now on. Whoever asks while a look is under way waits for the next, which is one
+    for all."""
+    if looks.next is None:
+        looks.next = asyncio.create_task(look())
+    await asyncio.shield(looks.next)  # others may be waiting for it
+
+
+async def look() -> None:
+    async with looks.one:
+        looks.next = None
+        await read()
+
+
+async def read() -> None:
+    """Which buttons are green; tell those who look at one that has turned."""
     green = {row["key"] for row in await db.sql(GREEN)}
     widgets = await Widget.select(*LOOK)
     for row in widgets:
@@ -197,8 +222,8 @@ def texts(own: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
 
 
 async def open_up() -> None:
-    global loop, closing
-    loop, closing = asyncio.get_running_loop(), False
+    global loop, closing, looks
+    loop, closing, looks = asyncio.get_running_loop(), False, Looks()
     boards.clear()
     await refresh()
 

@@ -238,8 +238,13 @@ def events_of(kind: type[Event]) -> Iterator[type[Event]]:
         yield from events_of(event)
 
 
+cuts = 0
+
+
 def resync() -> None:
     """Something may have gone unheard: everybody reads everything anew."""
+    global cuts
+    cuts += 1
     counters.cut.inc()
     for subscription in {each for followers in subscriptions.values() for each in followers}:
         subscription.put(Connected())
@@ -297,8 +302,9 @@ def response(page: str, viewer: Viewer) -> EventSourceResponse:
 async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     subscription = viewer.subscription
     sent_away, noting = False, None
-    # Before the first read, so that nothing happens unseen between the two.
-    subscription.follow(*viewer.topics(), page_topic(viewer.presence))
+    subscription.follow(
+        *viewer.topics()
+    )  # before the first read, so that nothing happens unseen between the two
     streams[subscription] = viewer
     cursor = viewer.cursor
     loop = asyncio.get_running_loop()
@@ -306,8 +312,7 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
     next_beat = loop.call_later(first_s, subscription.put, Ticked())
     try:
         noting = await note(viewer)
-        said = {"event": "beat", "data": viewer.presence} if is_noted(noting) else {"comment": ""}
-        yield {**said, "retry": RECONNECT_MS}
+        yield {**(beat(viewer, noting) or {"comment": ""}), "retry": RECONNECT_MS}
         subscription.put(Connected())
         if stopping:
             subscription.put(Stopped(RESTART))
@@ -317,8 +322,8 @@ async def stream(page: str, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
                     next_beat = loop.call_later(BEAT_S, subscription.put, event)
                     if noting.done() and not is_noted(noting):
                         noting = await note(viewer)
-                    if is_noted(noting):
-                        yield {"event": "beat", "data": viewer.presence}
+                    if said := beat(viewer, noting):
+                        yield said
                 data = ""
                 try:
                     data = await redrawn(page, viewer, event)
@@ -354,6 +359,14 @@ def is_noted(noting: "asyncio.Task[None]") -> bool:
         noting.result()
         return True
     return False
+
+
+def beat(viewer: Viewer, noting: "asyncio.Task[None]") -> dict[str, Any] | None:
+    """From the first that a page is asked for, it may be given up."""
+    if not is_noted(noting):
+        return None
+    viewer.subscription.follow(page_topic(viewer.presence))
+    return {"event": "beat", "data": viewer.presence}
 
 
 async def leave(viewer: Viewer, noting: "asyncio.Task[None] | None") -> None:
@@ -395,8 +408,16 @@ def farewell(event: Stopped) -> dict[str, Any]:
     return said
 
 
+PAGE = "page:"
+
+
 def page_topic(presence: str) -> str:
-    return f"page:{presence}"
+    return PAGE + presence
+
+
+def pages() -> set[str]:
+    """The presences of those here that may be given up."""
+    return {topic.removeprefix(PAGE) for topic in subscriptions if topic.startswith(PAGE)}
 
 
 def give_up(presence: str) -> None:

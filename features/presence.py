@@ -16,13 +16,14 @@ import db
 from db.clock import now
 from db.prepared import prepared
 from db.tables import Presence
-from features import live
+from features import live, rounds
 
 OPENED = "INSERT INTO presence (key, agent, chat, alive_until_at) VALUES ({}, {}, {}, {})"
 ANSWERED = "UPDATE presence SET alive_until_at = {} WHERE key = {} RETURNING id"
 CLOSED = "DELETE FROM presence WHERE key = {} RETURNING agent, chat"
 EXPIRED = "DELETE FROM presence WHERE alive_until_at <= {} RETURNING key, agent, chat"
 ALIVE_S = 40  # a beat goes out every 15 s: two may be missed
+RECHECK_S = 5
 LOCK = "routing"  # routing decides what follows from presence: both change under the one lock
 
 
@@ -84,6 +85,21 @@ async def expire() -> None:
         await _gone(rows)
 
 
+cuts_seen = 0
+
+
+async def recheck() -> None:
+    """Who was given up may have gone unheard, too: all pages of this process, in one query."""
+    global cuts_seen
+    if (cuts := live.cuts) == cuts_seen:
+        return
+    pages = live.pages()  # before it is read who is there: whoever comes now is not looked for
+    there = {row["key"] for row in await db.sql("SELECT key FROM presence")} if pages else set()
+    for page in pages - there:
+        live.give_up(page)
+    cuts_seen = cuts
+
+
 async def spare() -> None:
     """Nobody's answer could be written for a while: each page has the usual time for the next."""
     await Presence.update({Presence.alive_until_at: _alive_until()}, force=True)
@@ -130,3 +146,4 @@ def _alive_until() -> datetime:
 
 
 routes: list[Any] = []
+tasks = [rounds.every(RECHECK_S, recheck)]

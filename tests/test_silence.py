@@ -1,8 +1,11 @@
 """A page that answers no beat any more: its stream ends, although what it is sent may still be taken by
 whatever lies between. Buttons answer nothing: of those only the system knows that nobody reads."""
 
+import contextlib
+
 import pytest
 
+import db
 from db.tables import Presence
 from features import live, presence, standstills, sweeping
 from tests import scenes
@@ -63,3 +66,30 @@ async def test_nobody_is_cut_for_an_answer_that_could_not_be_written_down(desk: 
         await talk.jef.say("Daar is hij weer.")
         await talk.console.wait_for("Daar is hij weer.")
         assert not talk.window.ended
+
+
+async def test_who_was_given_up_unheard_is_cut_when_something_may_have_been_missed(desk: Desk) -> None:
+    """The word of it is lost with the process that had it to tell, or with the wire between them."""
+    async with scenes.live(desk) as talk:
+        await Presence.delete().where(Presence.key == talk.console.events[0].data)
+        live.resync()
+        await presence.recheck()
+        await talk.console.wait_for_end()
+        await answers(talk.jef, "/chat/beat", talk.window)
+        await talk.an.say(talk.chat, "Bent u er nog?")
+        await talk.window.wait_for("Bent u er nog?")
+
+
+async def test_nobody_is_cut_who_could_not_be_noted_yet(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "NOTED_S", 0.01)
+    talk = await scenes.connected(desk)
+    async with contextlib.AsyncExitStack() as stack:
+        async with db.transaction():
+            await db.lock(presence.LOCK)
+            window = await stack.enter_async_context(talk.jef.stream())
+            await window.wait_for("Verbonden met")
+            live.resync()
+            await presence.recheck()
+        for words in ("Welkom.", "Zegt u het maar."):
+            await talk.an.say(talk.chat, words)
+            await window.wait_for(words)

@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
+import db
 from db.tables import Queue, Subject, Widget
 from features import button, widget
 from tests.conftest import Desk
@@ -161,6 +163,75 @@ async def test_an_unknown_key_is_said_to_be_unknown(desk: Desk) -> None:
     assert answer.status_code == 404
     assert answer.text == "Er is geen widget met deze sleutel."
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+# ---- one look after another ------------------------------------------------------------------------------
+
+
+class Slow:
+    """A database whose answer which buttons are green takes long to come, the first time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.read, self.comes = asyncio.Event(), asyncio.Event()
+        self.sql = db.sql
+
+    async def answer(self, query: str, *args: Any) -> list[dict[str, Any]]:
+        rows = await self.sql(query, *args)
+        if query == button.GREEN:
+            self.asked += 1
+            self.read.set()
+            if self.asked == 1:
+                await self.comes.wait()
+        return rows
+
+
+@pytest.fixture
+def slow(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    slow = Slow()
+    monkeypatch.setattr(db, "sql", slow.answer)
+    return slow
+
+
+async def unknown(desk: Desk, number: int = 0) -> None:
+    assert (await desk.nobody().get(f"/widget/onbekend-{number}/status")).status_code == 404
+
+
+async def test_what_was_read_before_a_turn_does_not_undo_it(desk: Desk, slow: Slow) -> None:
+    an = await at_work(desk)
+    async with looking(desk) as stream, an.stream() as console:
+        await console.wait_for('id="panels"')
+        asking = asyncio.create_task(unknown(desk))
+        await slow.read.wait()
+        await an.ready()
+        turning = asyncio.create_task(turns(stream, True))
+        await asyncio.wait([turning], timeout=0.2)  # as it would, at once
+        slow.comes.set()
+        await asking
+        await turning
+        assert button.boards[desk.widget].green
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_many_who_ask_for_what_is_not_there_cost_one_look(desk: Desk, slow: Slow) -> None:
+    first = asyncio.create_task(unknown(desk))
+    await slow.read.wait()
+    others = [asyncio.create_task(unknown(desk, number)) for number in range(1, 21)]
+    await asyncio.wait(others, timeout=0.2)
+    slow.comes.set()
+    await asyncio.gather(first, *others)
+    assert slow.asked <= 3
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_look_that_fails_says_nothing_of_a_key_and_is_tried_again(desk: Desk, slow: Slow) -> None:
+    await db.sql("ALTER TABLE subject RENAME TO elsewhere")
+    asking = [desk.nobody().get(f"/widget/{key}/status") for key in ("onbekend", "ook-niet")]
+    with structlog.testing.capture_logs():
+        assert [answer.status_code for answer in await asyncio.gather(*asking)] == [500, 500]
+    await db.sql("ALTER TABLE elsewhere RENAME TO subject")
+    slow.comes.set()
+    await unknown(desk)
 
 
 # ---- many pages ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tests.faults.people import NONE, Page, Room
 
 BEAT_S = 0.1
 LONG = 40
+ESTABLISHED = "01"
 UNHARMED_S = 10  # far from the half minute after which somebody who does not read is cut
 
 
@@ -202,14 +203,15 @@ class Sleeper:
         """At the server's end, which does not tell it to this one: as the system knows."""
         here, there = (f":{name()[1]:04X}" for name in (self.socket.getpeername, self.socket.getsockname))
         lines = [each.split() for each in Path("/proc/net/tcp").read_text().splitlines()]
-        return not [each for each in lines if each[1].endswith(here) and each[2].endswith(there)]
+        mine = [each for each in lines if each[1].endswith(here) and each[2].endswith(there)]
+        return not [each for each in mine if each[3] == ESTABLISHED]
 
 
 @contextlib.asynccontextmanager
-async def asleep(room: Room, count: int) -> AsyncIterator[list[Sleeper]]:
-    """At a conversation so long that it fits in no buffer on the way."""
+async def asleep(room: Room, count: int, messages: int = LONG) -> AsyncIterator[list[Sleeper]]:
+    """At a conversation so long that it fits in no buffer on the way, unless the test says otherwise."""
     writer = room.writer(room.talks[0], "a")
-    for _message in range(LONG):
+    for _message in range(messages):
         await writer.say("x" * 3_900)
     sleepers = [Sleeper(room.server.port, room.talks[0]) for _each in range(count)]
     try:
@@ -238,6 +240,21 @@ async def test_who_does_not_read_is_cut_and_harms_nobody(near: Room) -> None:
             await near.until(lambda: all(each.is_cut for each in sleepers))
             await near.until(lambda: len(live.streams) == 2)  # nothing is kept for them
             assert await near.faults() == NONE
+
+
+async def test_who_does_not_read_is_cut_also_when_there_is_little_to_read(near: Room, clock: Clock) -> None:
+    """All of it is taken, by the system at the other end; what does not come is the answer to a beat."""
+    async with asleep(near, 3, messages=0) as sleepers, near.pages():
+        await near.until(lambda: len(live.streams) == 5)
+        for seconds in (20, 21):
+            assert not any(each.is_cut for each in sleepers)
+            clock.shift(seconds)
+            wanted = [(page, page.beats + 2) for page in (*near.windows, *near.consoles)]
+            await near.until(lambda wanted=wanted: all(page.beats >= beats for page, beats in wanted))
+        await near.until(lambda: all(each.is_cut for each in sleepers))
+        await near.until(lambda: len(live.streams) == 2)
+        assert [page.opened for page in (*near.windows, *near.consoles)] == [1, 1]
+        await others_are_well(near)
 
 
 @pytest.mark.long
