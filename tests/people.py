@@ -51,6 +51,12 @@ class Person:
         if event.name == "message":
             self.screen.apply(event.data)
 
+    async def beat(self, path: str, stream: Stream) -> None:
+        """The page with this stream answers, as each does all the time."""
+        await stream.wait_for(lambda: stream.events)
+        answer = await self.post(path, {"beat": stream.events[0].data})
+        assert answer.status_code == 204, answer.status_code
+
     async def close(self) -> None:
         await self.client.aclose()
 

@@ -201,8 +201,10 @@ async def test_a_place_is_kept_while_somebody_types_and_given_up_when_nobody_doe
     jef = await pressed(desk)
     async with jef.stream() as stream:
         clock.shift(35)
+        await jef.beat("/chat/beat", stream)
         await jef.must("PATCH", "/chat/hold", {"subject": jef.subjects()[0]})
         clock.shift(35)
+        await jef.beat("/chat/beat", stream)
         await jef.get("/chat")
         assert scenes.state(jef) == "forming", "60 s after the last sign of life"
         clock.shift(35)
@@ -216,7 +218,9 @@ async def test_a_place_that_is_gone_is_asked_for_again_by_typing_on(desk: Desk, 
     await scenes.at_work(desk)
     jef = await pressed(desk)
     async with jef.stream() as stream:
-        clock.shift(61)
+        clock.shift(31)
+        await jef.beat("/chat/beat", stream)
+        clock.shift(30)
         await stream.wait_for("Uw plaats is niet langer gereserveerd")
     await jef.must("PATCH", "/chat/hold", {"subject": jef.subjects()[0]})
     assert not jef.screen.text("#place")
@@ -229,7 +233,9 @@ async def test_with_its_place_gone_the_form_still_starts_a_chat(desk: Desk, cloc
     await scenes.at_work(desk)
     jef = await pressed(desk)
     async with jef.stream() as stream:
-        clock.shift(61)
+        clock.shift(31)
+        await jef.beat("/chat/beat", stream)
+        clock.shift(30)
         await stream.wait_for("Uw plaats is niet langer gereserveerd")
     await jef.start("Toch nog")
     assert scenes.state(jef) == "waiting"

@@ -194,7 +194,9 @@ async def test_a_closed_queue_is_said_to_be_closed_and_opens_by_itself(desk: Des
     async with an.stream() as console:
         await console.wait_for('id="lines"')
         assert lines(an.screen.text("#lines"))[-2:] == ["Vergunningen", "gesloten"]
-        clock.shift(61)
+        clock.shift(31)
+        await an.beat("/console/beat", console)
+        clock.shift(30)
         await console.wait_for(lambda: "gesloten" not in an.screen.text("#lines"))
 
 

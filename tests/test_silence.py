@@ -10,14 +10,6 @@ from db.tables import Presence
 from features import live, presence, standstills, sweeping
 from tests import scenes
 from tests.conftest import Clock, Desk
-from tests.people import Person
-from tests.streams import Stream
-
-
-async def answers(person: Person, path: str, *streams: Stream) -> None:
-    for stream in streams:
-        answer = await person.post(path, {"beat": stream.events[0].data})
-        assert answer.status_code == 204
 
 
 async def passes(clock: Clock, seconds: float) -> None:
@@ -29,12 +21,12 @@ async def test_who_answers_no_beat_is_cut_and_who_does_is_not(desk: Desk, clock:
     """Neither its other page, nor one that has come in the meantime."""
     async with scenes.live(desk) as talk:
         await passes(clock, presence.ALIVE_S - 15)
-        await answers(talk.jef, "/chat/beat", talk.window)
+        await talk.jef.beat("/chat/beat", talk.window)
         async with scenes.second_window(desk, talk.an) as (_an, beside):
             assert not talk.console.ended, "there is still time"
             await passes(clock, 16)
             await talk.console.wait_for_end()
-            await answers(talk.jef, "/chat/beat", talk.window)
+            await talk.jef.beat("/chat/beat", talk.window)
             await talk.an.say(talk.chat, "Bent u er nog?")
             await talk.window.wait_for("Bent u er nog?")
             await beside.wait_for("Bent u er nog?")
@@ -61,8 +53,8 @@ async def test_nobody_is_cut_for_an_answer_that_could_not_be_written_down(desk: 
             raise ConnectionError("a sweep finds no database")
         clock.shift(60)
         await sweeping.sweep_again()
-        await answers(talk.jef, "/chat/beat", talk.window)
-        await answers(talk.an, "/console/beat", talk.console)
+        await talk.jef.beat("/chat/beat", talk.window)
+        await talk.an.beat("/console/beat", talk.console)
         await talk.jef.say("Daar is hij weer.")
         await talk.console.wait_for("Daar is hij weer.")
         assert not talk.window.ended
@@ -75,7 +67,7 @@ async def test_who_was_given_up_unheard_is_cut_when_something_may_have_been_miss
         live.resync()
         await presence.recheck()
         await talk.console.wait_for_end()
-        await answers(talk.jef, "/chat/beat", talk.window)
+        await talk.jef.beat("/chat/beat", talk.window)
         await talk.an.say(talk.chat, "Bent u er nog?")
         await talk.window.wait_for("Bent u er nog?")
 
