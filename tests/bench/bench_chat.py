@@ -20,8 +20,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import db
+from tests.bench import delays as waits
 from tests.bench import desk, load
 from tests.bench.servers import LOAD_CORE, ROOT, balie, floor, node, talks_of_floor
 from tests.conftest import Databases
@@ -31,11 +33,14 @@ WRITERS = 32
 IDLE_S = 20
 SYNCED_WRITES = 500
 PURGED_S = 30
-WAITING_CHATS = 26  # in which somebody talks while others do something heavy
+WAITING_CHATS = 25  # in which somebody talks while others do something heavy
+MOST_WAIT_MS = 50
+FAN_OUT = {"windows": 500, "consoles": 100}  # pages on which one conversation is open
 MOST_MS = {100: 5, 500: 10}  # of 99 turns in a hundred
+WRONG = ("lost", "doubled", "disordered", "phantom")
 HEAVY = ("nothing", "sign-ins", "upload", "transcript", "report")
 
-Figures = dict[str, float]
+Figures = dict[str, Any]  # numbers, and what is not shown
 Work = Callable[..., Figures]
 
 
@@ -45,11 +50,17 @@ class Verdicts:
 
     lines: list[tuple[bool, str]] = field(default_factory=list)
 
-    def most(self, what: str, figure: float, bound: float, unit: str = "") -> None:
-        self.lines.append((figure <= bound, f"{what:58} {figure:10.1f} ≤ {bound:8.1f} {unit}"))
+    def most(self, what: str, figure: float, bound: float, unit: str = "", beside: str = "") -> None:
+        self.lines.append(
+            (figure <= bound, f"{what:58} {figure:10.1f} ≤ {bound:8.1f} {unit} {beside}".rstrip())
+        )
 
     def least(self, what: str, figure: float, bound: float, unit: str = "") -> None:
         self.lines.append((figure >= bound, f"{what:58} {figure:10.2f} ≥ {bound:8.2f} {unit}"))
+
+    def none(self, what: str, done: Figures) -> None:
+        wrong = {fault: done[fault] for fault in WRONG if done.get(fault)}
+        self.most(f"{what}: lost, twice, disordered", sum(wrong.values()), 0, beside=str(wrong or ""))
 
     def told(self) -> int:
         print("\nwhat had to be reached")
@@ -75,6 +86,7 @@ async def main() -> int:
         for engine in options.engines:
             await conversations(engine, databases, counts, options.seconds, posts, verdicts)
             await open_pages(engine, databases, max(counts), verdicts)
+            await fan_out(engine, databases, verdicts)
             await delays(engine, databases, options.seconds, options.past, verdicts)
         if databases.server is not None:
             databases.server.cleanup()
@@ -95,6 +107,8 @@ def floors(directory: Path, seconds: float, posts: Figures) -> None:
             ask = partial(work, name, port, pid, talks_of_floor())
             posts[name] = ask("posts", seconds)["per_s"]
             ask("bare_streams", BUTTONS)
+            for count in FAN_OUT.values():
+                ask("bare_streams", count)
 
 
 def synced_writes(directory: Path) -> Figures:
@@ -115,16 +129,20 @@ async def conversations(
 ) -> None:
     url, talks = await filled(engine, databases, WRITERS)
     with balie(url, databases.directory) as (port, pid):
-        posts[engine] = work(engine, port, pid, talks, "posts", seconds)["per_s"]
+        done = work(engine, port, pid, talks, "posts", seconds)
+        posts[engine] = done["per_s"]
         verdicts.least(f"{engine}: posts", posts[engine], 2_500, "a second")
         verdicts.least(f"{engine}: posts / floor", posts[engine] / posts["floor"], 0.5)
+    await db.connect(url)
+    found = load.faults_in({int(chat): count for chat, count in done["taken"].items()}, await desk.texts())
+    await db.disconnect()
+    verdicts.none(f"{engine}: posts, as the database has them", found)
     # Whoever stays away too long is no longer in its conversation: each a desk of its own.
     for count in counts:
         url, talks = await filled(engine, databases, count)
         with balie(url, databases.directory) as (port, pid):
             done = work(engine, port, pid, talks, "turns", seconds)
-        for fault in ("lost", "doubled", "disordered"):
-            verdicts.most(f"{engine}: {fault} in {count} chats", done[fault], 0)
+        verdicts.none(f"{engine}: turns in {count} chats", done)
         if count in MOST_MS:
             verdicts.most(f"{engine}: turn p99 in {count} chats", done["p99"], MOST_MS[count], "ms")
 
@@ -146,26 +164,46 @@ async def open_pages(engine: str, databases: Databases, count: int, verdicts: Ve
         verdicts.most(f"{engine}: {count} chats, {BUTTONS} buttons", done["whole_process_mb"], 200, "MB")
 
 
+async def fan_out(engine: str, databases: Databases, verdicts: Verdicts) -> None:
+    """Nothing was promised: the figures stand beside those of the floor's `bare_streams` for as many."""
+    url, talks = await filled(engine, databases, 1)
+    with balie(url, databases.directory) as (port, pid):
+        for kind, count in FAN_OUT.items():
+            work(engine, port, pid, talks, "fan_out", count, kind)
+
+
 async def delays(engine: str, databases: Databases, seconds: float, past: int, verdicts: Verdicts) -> None:
-    url, talks = await filled(engine, databases, WAITING_CHATS, past)
+    url, talks = await filled(engine, databases, WAITING_CHATS + waits.UPLOADERS, past)
+    await db.connect(url)
+    await desk.passwords()
+    await db.disconnect()
     with balie(url, databases.directory) as (port, pid):
         work(engine, port, pid, talks, "sign_ins", seconds)
         quiet = 0.0
         for what in HEAVY:
-            most = work(engine, port, pid, talks, "delays", seconds, what)["most"]
+            done = work(engine, port, pid, talks, "delays", seconds, what)
             if what == HEAVY[0]:
-                quiet = most
+                quiet = done["most"]
+                verdicts.none(f"{engine}: when nothing goes on", done)
             else:
-                verdicts.most(f"{engine}: longer wait through {what}", most - quiet, 50, "ms")
+                verdicts.least(f"{engine}: times {what}", done["times"], 1)
+                judge_wait(f"{engine}: longest wait through {what}", done, quiet, verdicts)
     await db.connect(url)
     await desk.kept_for_a_while()
     await db.disconnect()
     with balie(url, databases.directory) as (port, pid):
-        most = work(engine, port, pid, talks, "delays", PURGED_S, "purge")["most"]
-        verdicts.most(f"{engine}: longer wait through a purge", most - quiet, 50, "ms")
+        done = work(engine, port, pid, talks, "delays", PURGED_S, "purge")
+        judge_wait(f"{engine}: longest wait through a purge", done, quiet, verdicts)
     await db.connect(url)
-    print(f"{engine}: purged in that time: {past - await desk.left_of_the_past()} conversations", flush=True)
+    verdicts.least(f"{engine}: conversations purged then", past - await desk.left_of_the_past(), 1)
     await db.disconnect()
+
+
+def judge_wait(what: str, done: Figures, quiet: float, verdicts: Verdicts) -> None:
+    """By itself. Where the machine lets somebody wait as long when nothing goes on, it is said."""
+    beside = f"(with nothing going on: {quiet:.1f}{', TOO LONG BY ITSELF' if quiet > MOST_WAIT_MS else ''})"
+    verdicts.most(what, done["most"], MOST_WAIT_MS, "ms", beside)
+    verdicts.none(what, done)
 
 
 async def filled(engine: str, databases: Databases, count: int, past: int = 0) -> tuple[str, list[load.Talk]]:
@@ -193,7 +231,8 @@ def work(who: str, port: int, pid: int, talks: list[load.Talk], kind: str, *how:
     )
     done: Figures = json.loads(child.stdout)
     what = f"{kind} {how[-1] if isinstance(how[-1], str) else len(talks)}"
-    print(f"{who:10} {what:20}", load.table(done), flush=True)
+    shown = {name: value for name, value in done.items() if isinstance(value, float | int)}
+    print(f"{who:10} {what:20}", load.table(shown), flush=True)
     return done
 
 

@@ -13,6 +13,8 @@ from tests.bench import delays as waits
 from tests.bench import load
 from tests.bench.crowd import Crowd
 
+FAN_OUTS = 5
+
 
 async def main() -> None:
     kind, port, pid, talks, *how = json.load(sys.stdin)
@@ -22,8 +24,10 @@ async def main() -> None:
 
 async def posts(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
     before = cpu_s(pid)
-    count, took = await load.posts(port, talks, seconds)
-    return {"count": count, "per_s": count / took, "cpu_us_each": (cpu_s(pid) - before) / count * 1e6}
+    taken, took = await load.posts(port, talks, seconds)
+    count = sum(taken.values())
+    cost = (cpu_s(pid) - before) / count * 1e6
+    return {"count": count, "per_s": count / took, "cpu_us_each": cost, "taken": taken}
 
 
 async def turns(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
@@ -114,6 +118,33 @@ async def together(port: int, pid: int, talks: list[load.Talk], count: float) ->
         return {"chats": len(talks), "buttons": count, "whole_process_mb": rss(pid) / 2**20}
 
 
+async def fan_out(port: int, pid: int, talks: list[load.Talk], count: float, kind: str) -> dict[str, Any]:
+    """One message to so many pages on which the same conversation is open."""
+    talk, agent = talks[0], kind == "consoles"
+    page = ("/console/stream", load.agents(talk)) if agent else ("/chat/stream?after=0", load.visitors(talk))
+    crowd, line = Crowd(port, talk.widget, load.request("GET", *page), b'" data-seq='), load.Line(port)
+    await crowd.open(int(count))
+    await asyncio.sleep(load.SETTLED_S)
+    took, cpu = [], cpu_s(pid)
+    for number in range(FAN_OUTS):
+        seen, began = crowd.frames, time.perf_counter()
+        said = b"key=fan-%d-%d&body=iedereen" % (number, time.time_ns())
+        status, answer = await line.ask("POST", "/chat/messages", load.visitors(talk), said)
+        assert status == 200, (status, answer)
+        await crowd.until(seen + int(count))
+        took.append(time.perf_counter() - began)
+        await asyncio.sleep(0.5)
+    assert crowd.frames == seen + count, "once, each"
+    crowd.close()
+    cost = (cpu_s(pid) - cpu) / count / FAN_OUTS * 1e6
+    return {
+        "count": count,
+        "most_ms": max(took) * 1000,
+        "p50": load.percentile(took, 0.5) * 1000,
+        "cpu_us_each": cost,
+    }
+
+
 async def bare_streams(port: int, pid: int, talks: list[load.Talk], count: float) -> dict[str, Any]:
     """What `buttons` costs without rules."""
     crowd, line = Crowd(port, talks[0].widget), load.Line(port)
@@ -140,17 +171,19 @@ async def delays(
     port: int, pid: int, talks: list[load.Talk], seconds: float, what: str = ""
 ) -> dict[str, Any]:
     works = {
-        "sign-ins": lambda: waits.sign_ins(port),
-        "upload": lambda: waits.upload(port, talks[0]),
+        "sign-ins": lambda: waits.sign_ins(port, talks),
+        "upload": lambda: waits.upload(port, talks[: waits.UPLOADERS]),
         "transcript": lambda: waits.transcript(port, talks[0]),
         "report": lambda: waits.report(port, talks[0]),
     }
-    return await waits.measured(port, talks[1:], seconds, works[what]() if what in works else None)
+    return await waits.measured(
+        port, talks[waits.UPLOADERS :], seconds, works[what]() if what in works else None
+    )
 
 
 async def sign_ins(port: int, pid: int, talks: list[load.Talk], seconds: float) -> dict[str, Any]:
-    """As many as can be, twenty at once: each password is tried, and each is wrong."""
-    storm, began, cpu = waits.sign_ins(port), time.perf_counter(), cpu_s(pid)
+    """As many as can be, twenty at once: each password is tried, and every other one is right."""
+    storm, began, cpu = waits.sign_ins(port, talks), time.perf_counter(), cpu_s(pid)
     count = await waits.again(storm, seconds) * waits.SIGN_INS
     took = time.perf_counter() - began
     return {"count": count, "per_s": count / took, "cpu_us_each": (cpu_s(pid) - cpu) / count * 1e6}
@@ -166,7 +199,8 @@ def cpu_s(pid: int) -> float:
 
 
 DO = {
-    each.__name__: each for each in (posts, turns, buttons, streams, together, bare_streams, delays, sign_ins)
+    each.__name__: each
+    for each in (posts, turns, buttons, streams, together, fan_out, bare_streams, delays, sign_ins)
 }
 
 asyncio.run(main())

@@ -9,23 +9,27 @@ PATIENCE_S = 60
 
 
 class Page(asyncio.Protocol):
-    """Counts the frames that have come; nothing is kept of them."""
+    """Counts the frames that have come; nothing is kept of them but where one may have been cut in two."""
 
     def __init__(self, crowd: "Crowd") -> None:
         self.crowd = crowd
+        self.end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         transport.write(self.crowd.request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        self.crowd.came(data.count(b"data: "))
+        data = self.end + data
+        self.end = data[1 - len(self.crowd.counted) :]
+        self.crowd.came(data.count(self.crowd.counted))
 
 
 class Crowd:
-    def __init__(self, port: int, widget: str) -> None:
+    def __init__(self, port: int, widget: str, asked: bytes = b"", counted: bytes = b"data: ") -> None:
         self.port = port
-        self.request = request("GET", f"/widget/{widget}/status", "")
+        self.request = asked or request("GET", f"/widget/{widget}/status", "")
+        self.counted = counted
         self.pages: list[Page] = []
         self.frames = 0
         self.wanted = 0

@@ -11,6 +11,7 @@ from db import example_desk
 from db.clock import now
 from db.tables import (
     Agent,
+    Message,
     Profile,
     ProfileQueue,
     Queue,
@@ -22,12 +23,13 @@ from db.tables import (
     Visitor,
     Widget,
 )
-from features import messages, routing
+from features import hashes, messages, routing
 from features.access import COOKIE, fingerprint
 from tests.bench.load import Talk
 from tests.room import made
 
 CHATS_EACH = 5
+PASSWORD = "Bank-onder-de-linde-7"
 PERMISSIONS = ["chat", "see_reports", "see_agent_reports"]
 PAST_YEAR, PAST_DAYS = 2025, 365
 SAID_EACH = 8  # in a conversation that is over
@@ -59,6 +61,16 @@ async def fill(count: int) -> list[Talk]:
             await accepted(chat, agent)
             talks.append(Talk(chat, token, key, cookie, csrf))
     return talks
+
+
+def usernames(talks: Sequence[Talk]) -> list[str]:
+    """Of their agents, as `fill` names them."""
+    return [f"{talks[first].widget}-{first}" for first in range(0, len(talks), CHATS_EACH)]
+
+
+async def passwords() -> None:
+    """All agents may sign in."""
+    await Agent.update({Agent.password_hash: await hashes.hashed(PASSWORD)}, force=True)
 
 
 async def signed_in(agent: int) -> tuple[str, str]:
@@ -123,6 +135,12 @@ async def one_long(talk: Talk, count: int = 500) -> None:
     for number in range(count):
         body = f"Bericht {number}: en daarna nog een paar woorden, zoals men schrijft."
         await messages.post(talk.chat, f"long-{number:05}", body, author="visitor", name="")
+
+
+async def texts() -> list[tuple[int, bytes]]:
+    """What visitors have said: the chat and the words of each, in order."""
+    said = Message.select(Message.chat, Message.body).where(Message.author == "visitor")
+    return [(row["chat"], row["body"].encode()) for row in await said.order_by(Message.chat, Message.seq)]
 
 
 async def kept_for_a_while() -> None:

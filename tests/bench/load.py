@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -140,16 +140,15 @@ def table(figures: dict[str, float]) -> str:
 # ---- kinds of work ---------------------------------------------------------------------------------------
 
 
-async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, float]:
-    """Each visitor writes as fast as it is answered: how many were taken, in how many seconds."""
+async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[dict[int, int], float]:
+    """Each visitor writes as fast as it is answered: how many were taken in each chat, in how many seconds.
+    They are numbered from 0; who looks at the database afterwards knows what has to be there."""
     until = time.perf_counter() + seconds
-    history = History()
 
     async def write(talk: Talk) -> int:
         line, taken, headers = Line(port), 0, visitors(talk)
         while time.perf_counter() < until:
-            number, mark = history.send(talk.chat, "v")
-            body = b"key=k%d-%d-%d&body=" % (talk.chat, number, time.time_ns()) + mark
+            body = b"key=k%d-%d-%d&body=" % (talk.chat, taken, time.time_ns()) + post_mark(talk.chat, taken)
             status, answer = await line.ask("POST", "/chat/messages", headers, body)
             assert status == 200, (status, answer)
             taken += 1
@@ -157,8 +156,31 @@ async def posts(port: int, talks: list[Talk], seconds: float) -> tuple[int, floa
         return taken
 
     began = time.perf_counter()
-    taken = sum(await asyncio.gather(*(write(talk) for talk in talks)))
-    return taken, time.perf_counter() - began
+    taken = await asyncio.gather(*(write(talk) for talk in talks))
+    took = time.perf_counter() - began
+    return {talk.chat: count for talk, count in zip(talks, taken, strict=True)}, took
+
+
+def post_mark(chat: int, number: int) -> bytes:
+    return b"mark-cafe-%d-%d-v" % (chat, number)
+
+
+def faults_in(posted: dict[int, int], there: Sequence[tuple[int, bytes]]) -> dict[str, int]:
+    """Of what `posts` was told is taken; `there`: chat and text of each message, in the database's order."""
+    found: dict[int, list[int]] = {chat: [] for chat in posted}
+    foreign = 0
+    for chat, text in there:
+        mark = MARK.fullmatch(text)
+        if mark and int(mark[2]) == chat and int(mark[3]) < posted.get(chat, 0):
+            found[chat].append(int(mark[3]))
+        else:
+            foreign += 1
+    return {
+        "lost": sum(posted[chat] - len(set(numbers)) for chat, numbers in found.items()),
+        "doubled": sum(len(numbers) - len(set(numbers)) for numbers in found.values()),
+        "disordered": sum(numbers != sorted(numbers) for numbers in found.values()),
+        "phantom": foreign,
+    }
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ TRY_AGAIN_S = 0.1
 PATIENCE_S = 60
 INSIST_S = 300  # a server that is killed again and again has to start between
 QUIET_S = 36  # the page's own rule: 2.4 beats without a word, and it opens another stream
-CUT_S, CUT_BITS = 0.4, (5, 17)  # how long a line that is cut lives at most, and how many bytes it brings
+CUT_S, CUT_BITS = 0.5, (5, 20)  # how long a line that is cut lives at most, and how many bytes it brings
 
 
 @dataclass

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.bench import load
 from tests.faults.checker import NONE, SECRET, Screen, Stored, faults, words_of
 
 CHAT, ELSEWHERE = 7, 8
@@ -133,3 +134,45 @@ def test_notes_that_come_in_another_order_are_counted() -> None:
 )
 def test_what_the_database_has_otherwise_is_counted(there: list[Stored], wrong: dict[str, int]) -> None:
     assert found(there=there) == wrong
+
+
+# ---- what the bench counts -------------------------------------------------------------------------------
+
+
+def posted(*numbers: int, chat: int = CHAT) -> list[tuple[int, bytes]]:
+    return [(chat, load.post_mark(chat, number)) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("there", "wrong"),
+    [
+        (posted(0, 1, 2), {}),
+        (posted(0, 2), {"lost": 1}),
+        (posted(0, 1, 1, 2), {"doubled": 1}),
+        (posted(1, 0, 2), {"disordered": 1}),
+        (posted(0, 1, 2, 3), {"phantom": 1}),
+        ([*posted(0, 1, 2), (CHAT, b"otherwise")], {"phantom": 1}),
+        ([*posted(0, 1), (ELSEWHERE, load.post_mark(CHAT, 2))], {"lost": 1, "phantom": 1}),
+    ],
+)
+def test_what_the_bench_posted_is_looked_for(there: list[tuple[int, bytes]], wrong: dict[str, int]) -> None:
+    found = load.faults_in({CHAT: 3, ELSEWHERE: 0}, there)
+    assert {name: count for name, count in found.items() if count} == wrong
+
+
+@pytest.mark.parametrize(
+    ("heard", "wrong"),
+    [
+        ([0, 1, 2], {}),
+        ([0, 2], {"lost": 1}),
+        ([0, 1, 1, 2], {"doubled": 1}),
+        ([1, 0, 2], {"disordered": 1}),
+    ],
+)
+def test_what_the_bench_heard_is_looked_at(heard: list[int], wrong: dict[str, int]) -> None:
+    history = load.History()
+    marks = [history.send(CHAT, "v")[1] for _message in range(3)]
+    for number in heard:
+        history.hear(marks[number], "a")
+    history.hear(marks[0], "v")  # one's own
+    assert {name: count for name, count in history.faults().items() if count} == wrong

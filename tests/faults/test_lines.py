@@ -29,11 +29,14 @@ async def test_streams_are_cut_anywhere(server: Server, talks: list[Talk], long:
     page shows has come in pieces, each asked for from where the one before ended."""
     room, cuts = Room(server, talks), 1000 if long else 40
     pages = [*room.windows, *room.consoles]
+    async with room.pages():
+        await room.until(
+            lambda: all(page.last_id for page in pages)
+        )  # they are open, and nothing is said yet
     for page in pages:
         page.is_cut = True
     async with room.pages():
-        talking = asyncio.create_task(room.converse(40 if long else 12, pause_s=1 if long else 0.2))
-        await talking
+        await room.converse(40 if long else 12, pause_s=2 if long else 0.2)
         await room.until(lambda: sum(page.returned for page in pages) >= cuts)
         await room.until(lambda: all(page.items & room.keys("taken") for page in pages))
         for page in pages:
