@@ -1,8 +1,9 @@
 """PostgreSQL under Piccolo: its own engine, with a pool."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import Context
 from typing import Any
 
@@ -19,6 +20,9 @@ log = logging.getLogger("balie.db")
 
 POOL = 10
 SPARE = 10
+PATIENCE_S = 10  # until there is a connection
+MOST_WAITING = 2_000  # for one
+GIVEN_BACK_S = 10  # a connection that cannot be put in order within this time is cut
 COMMAND_TIMEOUT_S = 60
 MIGRATION_TIMEOUT_S = 3_600
 
@@ -93,14 +97,42 @@ class Postgres(Transactional, PostgresEngine):  # type: ignore[misc]
 
     async def _append(self, entry: Entry, then: Callable[[Appended | None], object]) -> Appended | None:
         try:
-            appended = await appending.on_postgresql(self._pool(), entry)
+            appended = await self._append_once(entry)
         except asyncpg.UniqueViolationError:  # the same, a moment ago
-            appended = await appending.on_postgresql(self._pool(), entry)
+            appended = await self._append_once(entry)
         call(then, appended)
         return appended
 
+    async def _append_once(self, entry: Entry) -> Appended | None:
+        async with self.lent() as connection:
+            return await appending.on_postgresql(connection, entry)
+
     async def run_alone(self, sql: str, args: Sequence[Any]) -> Rows:
-        return await self._pool().fetch(sql, *args)  # type: ignore[no-any-return]
+        async with self.lent() as connection:
+            return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[Any]:
+        connection = await self.take()
+        try:
+            yield connection
+        finally:
+            await self.give_back(connection)
+
+    async def take(self) -> Any:
+        """A connection. While the server stands still all are in use, and people and pages go on asking: who
+        has waited in vain for a while is told that the database is away, and beyond a number so is everybody
+        else at once."""
+        if waits.line.waiting >= MOST_WAITING:
+            raise TimeoutError("too many wait for a connection to PostgreSQL")
+        return await waits.line.measure(self._taken_soon())
+
+    async def _taken_soon(self) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._pool().acquire()
+
+    async def give_back(self, connection: Any) -> None:
+        await self._pool().release(connection, timeout=GIVEN_BACK_S)
 
     def _pool(self) -> Any:
         if self.pool is None:
@@ -113,7 +145,7 @@ class PostgresTransaction(Transaction):
     connection: Any
 
     async def take_connection(self) -> None:
-        self.connection = await waits.line.measure(self.engine._pool().acquire())
+        self.connection = await self.engine.take()
 
     async def begin(self) -> None:
         await self.connection.execute("BEGIN")
@@ -129,12 +161,12 @@ class PostgresTransaction(Transaction):
 
     async def roll_back(self) -> None:
         try:
-            await self.connection.execute("ROLLBACK")
+            await self.connection.execute("ROLLBACK", timeout=GIVEN_BACK_S)
         except Exception:  # the line is gone, and the transaction with it
             self.connection.terminate()
 
     async def give_connection_back(self) -> None:
-        await self.engine._pool().release(self.connection)
+        await self.engine.give_back(self.connection)
 
 
 class PostgresSnapshot(PostgresTransaction):

@@ -1,4 +1,4 @@
-"""Waits: how long transactions wait for the writer, or for a connection, counted for `metrics`."""
+"""Waits: how long one waits for the writer, or for a connection to PostgreSQL; counted for `metrics`."""
 
 from collections.abc import Awaitable
 from time import perf_counter
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Line:
-    """Those who wait now, and all who ever did, in this process."""
+    """Those who wait now, and all who ever waited and had their turn, in this process."""
 
     def __init__(self) -> None:
         self.waiting = self.served = 0
@@ -18,11 +18,12 @@ class Line:
         began = perf_counter()
         self.waiting += 1
         try:
-            return await turn
+            served = await turn
         finally:
             self.waiting -= 1
-            self.served += 1
-            self.seconds += perf_counter() - began
+        self.served += 1
+        self.seconds += perf_counter() - began
+        return served
 
 
 line = Line()

@@ -163,8 +163,9 @@ class Here(Collector):
         yield gauge("balie_bus_topics", "What somebody follows", len(live.subscriptions))
         behind = max((len(each.backlog) for each in live.streams), default=0)
         yield gauge("balie_bus_backlog", "Events that the slowest reader is behind", behind)
-        yield gauge("balie_database_waiting", "Transactions that wait for their turn", waits.line.waiting)
-        about = "Transactions that have had their turn"
+        about = "Transactions that wait for their turn; on PostgreSQL all that wait for a connection"
+        yield gauge("balie_database_waiting", about, waits.line.waiting)
+        about = "Those who have had their turn, or their connection"
         yield CounterMetricFamily("balie_database_turns", about, value=waits.line.served)
         about = "How long they waited for it, together"
         yield CounterMetricFamily("balie_database_waited_seconds", about, value=waits.line.seconds)
