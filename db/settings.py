@@ -12,7 +12,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from db import clock
 
@@ -41,19 +41,36 @@ def _count(text: str) -> int:
 def _url(text: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise ValueError("does not begin with http:// or https://")
+    parts = urlsplit(text)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("there is something behind the host: Balie is served at the root of one")
     return text.rstrip("/")
 
 
 def _database_url(text: str) -> str:
     if text and not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise ValueError("does not begin with sqlite:/// or postgresql://")
+    if not text.startswith("sqlite:"):
+        _parts(text, hosts=2)
     return text
+
+
+def _parts(text: str, hosts: int = 1) -> SplitResult:
+    """Of an address with a password in it, no part of which is to be taken for something else, and shown."""
+    parts = urlsplit(text)
+    try:
+        port = parts.port if hosts == 1 else None
+    except ValueError:
+        port = -1
+    if port == -1 or parts.fragment or "@" in parts.path + parts.query:
+        raise ValueError("write # / ? @ : in a user name or a password as %23 %2F %3F %40 %3A") from None
+    return parts
 
 
 def _smtp_url(text: str) -> str:
     if not text:
         return ""
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("does not look like smtp://host:25 or smtps://user:password@host")
     if parts.query not in ("", "starttls=0", "starttls=1") or parts.path.strip("/"):
@@ -206,6 +223,14 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.now:
             clock.start_at(self.now)
+
+    @property
+    def database(self) -> str:
+        """Which one it is, without its password."""
+        if self.database_url.startswith("sqlite:"):
+            return self.database_url.removeprefix("sqlite:///")
+        parts = urlsplit(self.database_url)
+        return f"{parts.path.strip('/')} at {parts.netloc.rpartition('@')[2] or 'this machine'}"
 
     @property
     def secure(self) -> bool:
