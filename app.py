@@ -275,6 +275,8 @@ def obey(given: argparse.Namespace) -> int:
     logs.configure(settings.log_level, settings.log_format)
     if given.command in ("serve", "demo"):
         take_place()
+        for doubt in settings.doubts(os.environ):
+            log.warning(doubt)
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:
             return do(command, chosen(given, own))

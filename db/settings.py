@@ -131,6 +131,10 @@ def _networks(text: str) -> list[str]:
 SECRET = ("database_url", "smtp_url", "oidc_client_secret", "metrics_token", "demo_password")
 
 
+# Of bin/ and deploy/, and of the program before this one.
+BESIDE = {"BALIE_VENV", "BALIE_TEST_VENV", "BALIE_DOMAIN", "BALIE_UPSTREAM", "BALIE_HANDED_OVER"}
+
+
 @dataclass(frozen=True)
 class Settings:
     url: str = _setting(
@@ -236,6 +240,15 @@ class Settings:
     def secure(self) -> bool:
         """People reach us through https."""
         return self.url.startswith("https://")
+
+    def doubts(self, environ: Mapping[str, str]) -> list[str]:
+        """What nobody would see otherwise, of a desk that is to be served."""
+        known = BESIDE | {name for name, _default, _about in self.documented()}
+        strange = sorted(name for name in environ if name.startswith("BALIE_") and name not in known)
+        found = [f"{name} is no setting of Balie" for name in strange]
+        if self.now and not self.demo:
+            found.append("the desk goes by another time than the real one: BALIE_NOW says so")
+        return found
 
     def documented(self) -> list[tuple[str, str, str]]:
         """(variable, default, what it is) of each."""

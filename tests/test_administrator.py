@@ -2,7 +2,6 @@
 what, nothing made that was not asked for, and nothing that others on the machine may read."""
 
 import json
-import os
 import sqlite3
 import stat
 import subprocess
@@ -13,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from db import example_desk
+from db.tables import Widget
+from features import first_admin
 from tests.conftest import Clock
-from tests.processes import ROOT, Served, free_port, served
+from tests.processes import ROOT, Served, foreign, free_port, served
 from tests.test_moving import Said
 
 TERMINAL = """
@@ -49,11 +51,10 @@ Terminal = Callable[..., Said]
 def balie() -> Iterator[Terminal]:
     """As from a terminal, of somebody who lets others read: each command in a process of its own, of a
     program that is loaded once."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
     program = subprocess.Popen(
         [sys.executable, "-c", TERMINAL],
         cwd=ROOT,
-        env=own,
+        env=foreign(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -145,3 +146,25 @@ async def test_a_desk_is_served_by_one_process_and_nobody_else_reads_what_it_kee
     await open_desk.process.wait()
     said = balie("import", archive, "--data", data, **same)
     one_line(said, 1, "That is for `balie restore`")
+
+
+@pytest.mark.usefixtures("cheap_passwords")
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_demo_opens_no_real_desk_and_the_example_desk_is_not_taken_for_one(
+    connected: str, balie: Terminal, tmp_path: Path
+) -> None:
+    await example_desk.load("the same")
+    assert "THIS IS THE EXAMPLE DESK" in "".join(await first_admin.say_what_is_known(""))
+    await Widget.delete().where(Widget.key == example_desk.WIDGET)
+    assert await first_admin.say_what_is_known("") == []
+    said = balie("demo", "--data", tmp_path, BALIE_DATABASE_URL=connected)
+    one_line(said, 2, f"the desk in {connected.removeprefix('sqlite:///')} is no example")
+
+
+def test_what_nobody_would_see_otherwise_is_in_the_log(balie: Terminal, tmp_path: Path) -> None:
+    strange = {"BALIE_TRUSTED_PROXY": "10.0.0.1", "BALIE_NOW": "2026-01-07T10:00:00Z", "BALIE_VENV": "x"}
+    (tmp_path / "balie.sqlite3").write_text("this is no database, so that nobody is served: " * 10)
+    said = balie("serve", "--data", tmp_path, **strange).err
+    assert "BALIE_TRUSTED_PROXY is no setting of Balie" in said
+    assert "BALIE_NOW says so" in said
+    assert said.count("warning") == 2
