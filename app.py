@@ -39,7 +39,7 @@ import features
 import layouts
 import outgoing
 import workers
-from db import clock, example_desk, holding, logs
+from db import clock, example_desk, holding, logs, rows
 from db.away import is_away
 from db.complaints import complaint
 from db.logs import kind
@@ -47,6 +47,7 @@ from db.settings import BadSetting, settings
 from layouts import problems
 from workers import CannotServe, Place, Supervisor
 
+VERSION = "0.1.0"  # as in pyproject.toml, which does not come along everywhere
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -324,6 +325,8 @@ def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="balie", description="Live chat for public-service desks.")
+    version = f"Balie {VERSION}, tables up to {rows.migrated()[-1]}"
+    top.add_argument("--version", action="version", version=version)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = [("demo", "serve an example desk, to look at", None), ("serve", "serve your desk", None)]
     for name, what, function, *own in [*serving, *features.each("commands")]:

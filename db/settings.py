@@ -5,6 +5,7 @@ same object. Each field below is a setting: its name in capitals after BALIE_, i
 the README and `--help`. What an admin can change while the desk is open is not here but in the database.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -15,6 +16,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from db import clock
+
+HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 class BadSetting(ValueError):
@@ -51,20 +54,18 @@ def _database_url(text: str) -> str:
     if text and not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise ValueError("does not begin with sqlite:/// or postgresql://")
     if not text.startswith("sqlite:"):
-        _parts(text, hosts=2)
+        _parts(text)
     return text
 
 
-def _parts(text: str, hosts: int = 1) -> SplitResult:
+def _parts(text: str) -> SplitResult:
     """Of an address with a password in it, no part of which is to be taken for something else, and shown."""
-    parts = urlsplit(text)
-    try:
-        port = parts.port if hosts == 1 else None
-    except ValueError:
-        port = -1
-    if port == -1 or parts.fragment or "@" in parts.path + parts.query:
-        raise ValueError("write # / ? @ : in a user name or a password as %23 %2F %3F %40 %3A") from None
-    return parts
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        if all(map(HOST.fullmatch, hosts)) and not parts.fragment and "@" not in parts.path + parts.query:
+            return parts
+    raise ValueError("write # / ? @ : in a user name or a password as %23 %2F %3F %40 %3A")
 
 
 def _smtp_url(text: str) -> str:

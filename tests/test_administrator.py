@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from db import example_desk
+from db.rows import migrated
 from db.tables import Widget
 from features import first_admin
 from tests.conftest import Clock
@@ -33,6 +35,8 @@ for line in sys.stdin:
                 os.dup2(err.fileno(), 2)
                 os.environ.update(environment)
                 status = app.main(arguments)
+            except SystemExit as end:
+                status = end.code
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -146,6 +150,9 @@ async def test_a_desk_is_served_by_one_process_and_nobody_else_reads_what_it_kee
     await open_desk.process.wait()
     said = balie("import", archive, "--data", data, **same)
     one_line(said, 1, "That is for `balie restore`")
+    new = data / "new"
+    assert balie("restore", archive, "--data", new).status == 0
+    assert [each for each in (new, *new.rglob("*")) if stat.S_IMODE(each.stat().st_mode) & 0o077] == []
 
 
 @pytest.mark.usefixtures("cheap_passwords")
@@ -168,3 +175,8 @@ def test_what_nobody_would_see_otherwise_is_in_the_log(balie: Terminal, tmp_path
     assert "BALIE_TRUSTED_PROXY is no setting of Balie" in said
     assert "BALIE_NOW says so" in said
     assert said.count("warning") == 2
+
+
+def test_it_says_which_one_it_is(balie: Terminal) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert balie("--version").out == f"Balie {version}, tables up to {migrated()[-1]}\n"
