@@ -16,7 +16,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -39,13 +39,15 @@ import features
 import layouts
 import outgoing
 import workers
-from db import clock, example_desk, logs
+from db import clock, example_desk, holding, logs, rows
 from db.away import is_away
+from db.complaints import complaint
 from db.logs import kind
 from db.settings import BadSetting, settings
 from layouts import problems
 from workers import CannotServe, Place, Rehearsal, Supervisor
 
+VERSION = "0.1.0"  # as in pyproject.toml, which does not come along everywhere
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -277,7 +279,17 @@ def server(app: Litestar, **options: Any) -> Server:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
+    """What cannot be done is said in one line. What is written is for nobody else on this machine."""
+    os.umask(0o077)
+    try:
+        return obey(parser().parse_args(arguments))
+    except Exception as problem:
+        if (known := complaint(problem)) is None:
+            raise
+        return complain(*known)
+
+
+def obey(given: argparse.Namespace) -> int:
     given_settings = {
         name: value
         for name in ("host", "port", "workers", "data")
@@ -288,14 +300,13 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         return complain(error, 2)
     logs.configure(settings.log_level, settings.log_format)
-    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    if given.command in ("serve", "demo"):
+        take_place()
+        for doubt in settings.doubts(os.environ):
+            log.warning(doubt)
     for name, _what, command, *own in features.each("commands"):
         if name == given.command:
-            with contextlib.suppress(KeyboardInterrupt):
-                work = partial(command, **chosen(given, own))
-                status: int = asyncio.run(work() if getattr(command, "alone", False) else obeyed(work))
-                return status
-            return INTERRUPTED
+            return do(command, chosen(given, own))
     if given_clock := workers.handed_over().get("clock"):
         clock.go_by(*given_clock)
     try:
@@ -316,7 +327,14 @@ def is_rehearsal() -> bool:
     return "rehearsal" in workers.handed_over()
 
 
-def complain(error: Exception, status: int) -> int:
+def take_place() -> None:
+    """Where the desk is, or will be. Whoever rehearses to take over from a desk leaves it to that one."""
+    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if "rehearsal" not in workers.handed_over():
+        holding.hold()
+
+
+def complain(error: Exception | str, status: int) -> int:
     print(f"balie: {error}", file=sys.stderr)
     return status
 
@@ -344,6 +362,8 @@ def serve_together(app: Litestar, sockets: list[socket.socket]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="balie", description="Live chat for public-service desks.")
+    version = f"Balie {VERSION}, tables up to {rows.migrated()[-1]}"
+    top.add_argument("--version", action="version", version=version)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = [("demo", "serve an example desk, to look at", None), ("serve", "serve your desk", None)]
     for name, what, function, *own in [*serving, *features.each("commands")]:
@@ -352,12 +372,25 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(flag, **options)
         if function is None:
             command.add_argument("--host", help="address to listen on (BALIE_HOST, 127.0.0.1)")
-            command.add_argument("--port", type=int, help="port to listen on (BALIE_PORT, 8000)")
+            command.add_argument("--port", help="port to listen on (BALIE_PORT, 8000)")
             command.add_argument("--workers", help="processes that serve, on PostgreSQL (BALIE_WORKERS, 1)")
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="where everything is kept (BALIE_DATA, ./data)"
         )
     return top
+
+
+def do(command: Callable[..., Coroutine[Any, Any, int]], arguments: dict[str, Any]) -> int:
+    """A feature's command; its exit status."""
+    fills, alone = getattr(command, "fills", False), getattr(command, "alone", False)
+    if fills:
+        take_place()
+    elif not alone and (file := holding.desk_file()) and not file.exists():
+        return complain(f"there is no desk in {settings.database}: is it another directory or database?", 1)
+    work = partial(command, **arguments)
+    with contextlib.suppress(KeyboardInterrupt):
+        return asyncio.run(work() if alone else obeyed(work))
+    return INTERRUPTED
 
 
 def chosen(given: argparse.Namespace, own: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -367,7 +400,7 @@ def chosen(given: argparse.Namespace, own: list[tuple[str, Any]]) -> dict[str, A
 
 
 async def obeyed(command: Callable[[], Awaitable[int]]) -> int:
-    """A feature's command, on the database of this desk: its exit status."""
+    """On the database of this desk."""
     await db.connect(settings.database_url)
     try:
         return await command()

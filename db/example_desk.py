@@ -10,7 +10,7 @@ from typing import Any
 
 import db
 from db.clock import now
-from db.settings import settings
+from db.settings import BadSetting, settings
 from db.tables import (
     Agent,
     AgentProfile,
@@ -27,6 +27,7 @@ from db.tables import (
     Widget,
 )
 
+WIDGET = "voorbeeld"  # its key
 WEEKDAYS = range(5)
 MORNING, AFTERNOON = (9 * 60, 12 * 60), (13 * 60, 17 * 60)
 
@@ -245,6 +246,11 @@ async def load(password: str | None = None) -> dict[str, str] | None:
     from features.hashes import hashed  # the desk's own way of keeping passwords
 
     if await Desk.exists():
+        if not await is_here() and await Agent.exists():
+            raise BadSetting(
+                f"the desk in {settings.database} is no example: a demo would open it to everybody."
+                " Name another directory with --data"
+            )
         return None
     passwords = {username: password or new_password() for username, *_ in PEOPLE}
     hashes = {username: await hashed(secret) for username, secret in passwords.items()}
@@ -259,6 +265,15 @@ async def load(password: str | None = None) -> dict[str, str] | None:
         await new_presets(queues)
         await new_offers(queues)
     return passwords
+
+
+async def is_here() -> bool:
+    """The example desk, with accounts that are in every manual."""
+    known = [username for username, *_ in PEOPLE]
+    return bool(
+        await Widget.exists().where(Widget.key == WIDGET)
+        and await Agent.exists().where(Agent.username.is_in(known))
+    )
 
 
 async def empty(name: str) -> None:
@@ -333,7 +348,7 @@ async def new_people(hashes: dict[str, str], roles: dict[str, int], profiles: di
 
 async def new_widgets(queues: dict[str, int]) -> None:
     form = ["name", "email", "subject", "question"]
-    await new_widget("voorbeeld", "E-loket", form, queues)
+    await new_widget(WIDGET, "E-loket", form, queues)
     await new_widget("direct", "E-loket zonder formulier", [], {"Algemeen": queues["Algemeen"]})
 
 

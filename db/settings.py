@@ -5,6 +5,7 @@ same object. Each field below is a setting: its name in capitals after BALIE_, i
 the README and `--help`. What an admin can change while the desk is open is not here but in the database.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -12,9 +13,11 @@ from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from db import clock
+
+HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 class BadSetting(ValueError):
@@ -41,19 +44,34 @@ def _count(text: str) -> int:
 def _url(text: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise ValueError("does not begin with http:// or https://")
+    parts = urlsplit(text)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("there is something behind the host: Balie is served at the root of one")
     return text.rstrip("/")
 
 
 def _database_url(text: str) -> str:
     if text and not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise ValueError("does not begin with sqlite:/// or postgresql://")
+    if not text.startswith("sqlite:"):
+        _parts(text)
     return text
+
+
+def _parts(text: str) -> SplitResult:
+    """Of an address with a password in it, no part of which is to be taken for something else, and shown."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        if all(map(HOST.fullmatch, hosts)) and not parts.fragment and "@" not in parts.path + parts.query:
+            return parts
+    raise ValueError("write # / ? @ : in a user name or a password as %23 %2F %3F %40 %3A")
 
 
 def _smtp_url(text: str) -> str:
     if not text:
         return ""
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("does not look like smtp://host:25 or smtps://user:password@host")
     if parts.query not in ("", "starttls=0", "starttls=1") or parts.path.strip("/"):
@@ -112,6 +130,10 @@ def _networks(text: str) -> list[str]:
 
 # May hold a password: not to be repeated, not even where it is wrong.
 SECRET = ("database_url", "smtp_url", "oidc_client_secret", "metrics_token", "demo_password")
+
+
+# Of bin/ and deploy/, and of the program before this one.
+BESIDE = {"BALIE_VENV", "BALIE_TEST_VENV", "BALIE_DOMAIN", "BALIE_UPSTREAM", "BALIE_HANDED_OVER"}
 
 
 @dataclass(frozen=True)
@@ -208,9 +230,26 @@ class Settings:
             clock.start_at(self.now)
 
     @property
+    def database(self) -> str:
+        """Which one it is, without its password."""
+        if self.database_url.startswith("sqlite:"):
+            return self.database_url.removeprefix("sqlite:///")
+        parts = urlsplit(self.database_url)
+        return f"{parts.path.strip('/')} at {parts.netloc.rpartition('@')[2] or 'this machine'}"
+
+    @property
     def secure(self) -> bool:
         """People reach us through https."""
         return self.url.startswith("https://")
+
+    def doubts(self, environ: Mapping[str, str]) -> list[str]:
+        """What nobody would see otherwise, of a desk that is to be served."""
+        known = BESIDE | {name for name, _default, _about in self.documented()}
+        strange = sorted(name for name in environ if name.startswith("BALIE_") and name not in known)
+        found = [f"{name} is no setting of Balie" for name in strange]
+        if self.now and not self.demo:
+            found.append("the desk goes by another time than the real one: BALIE_NOW says so")
+        return found
 
     def documented(self) -> list[tuple[str, str, str]]:
         """(variable, default, what it is) of each."""

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal, Self, TypeVar
@@ -31,6 +31,7 @@ CHUNK_BYTES = 262_144
 MOST_MANIFEST_BYTES = 64_000_000
 MOST_LINE_BYTES = 16_000_000
 Form = TypeVar("Form")
+Command = TypeVar("Command", bound=Callable[..., Awaitable[int]])
 Kind = Literal["all", "settings"]
 MANIFEST, README = "manifest.json", "README.txt"
 FILE = re.compile(r"files/([0-9a-f]{64})")
@@ -104,7 +105,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @contextlib.contextmanager
-def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
+def new_file(path: Path, force: bool | None) -> Iterator[IO[bytes]]:
     """Under another name, its own, until it is whole, and for nobody else's eyes."""
     refuse_to_overwrite(path, force)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -123,11 +124,13 @@ def for_nobody_else(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def refuse_to_overwrite(path: Path, force: bool) -> None:
+def refuse_to_overwrite(path: Path, force: bool | None) -> None:
+    """None: it cannot be asked for."""
     if path.is_dir():
         raise Refused(f"{path} is a directory: name a file")
     if path.exists() and not force:
-        raise Refused(f"{path} is there already: name another file, or add --force")
+        way = ", or add --force" if force is not None else ""
+        raise Refused(f"{path} is there already: name another file{way}")
     if not path.parent.is_dir():
         raise Refused(f"there is no directory {path.parent}")
 
@@ -218,6 +221,12 @@ def undamaged(what: str) -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise Refused(f"{what} is damaged") from error
+
+
+def fills(command: Command) -> Command:
+    """It makes a desk where there was none, and nobody may serve it meanwhile."""
+    command.fills = True  # type: ignore[attr-defined]
+    return command
 
 
 class Reader:

@@ -15,10 +15,9 @@ import os
 import secrets
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 import asyncpg
@@ -30,10 +29,9 @@ from db.clock import now
 from db.settings import settings
 from db.tables import TABLES, Desk
 from features import archives, audit, files, moving
-from features.archives import OtherForm, Reader, Refused, Writer
+from features.archives import Command, OtherForm, Reader, Refused, Writer
 from features.moving import Progress, complain, counted, printable, told
 
-Command = TypeVar("Command", bound=Callable[..., Awaitable[int]])
 FORM, VERSION = "balie-backup", 1
 DATABASE = "balie.sqlite3"
 SHOWN = 20  # problems
@@ -88,7 +86,7 @@ async def backup(place: str) -> int:
     try:
         desk = await the_desk()
         file = file_at(Path(place))
-        with told() as progress, archives.new_file(file, force=False) as opened:
+        with told() as progress, archives.new_file(file, force=None) as opened:
             await note_if_current(desk)
             await (copy_of_sqlite if is_sqlite() else export)(opened, progress)
             opened.flush()
@@ -97,7 +95,7 @@ async def backup(place: str) -> int:
                 raise Refused(f"what was written is not whole: {found.problems[0]}")
     except (Refused, OSError, sqlite3.Error, asyncpg.PostgresError) as error:
         return complain(f"there is no backup: {error}")
-    print(f"balie: backed up {found.about}, to {file}: {', '.join(found.facts)}")
+    print(f"balie: backed up {found.about}, from {settings.database}, to {file}: {', '.join(found.facts)}")
     print("       It is as secret as the desk itself: whoever has it can read everything.")
     return 0
 
@@ -121,7 +119,7 @@ async def the_desk() -> list[str]:
     except (sqlite3.OperationalError, asyncpg.UndefinedTableError):
         done = []
     if not done:
-        raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
+        raise Refused(f"there is no desk in {settings.database}: is it another directory or database?")
     return done
 
 
@@ -208,13 +206,14 @@ def name_in(copy: Path) -> str:
     with contextlib.closing(reading(copy)) as connection:
         found = connection.execute("SELECT name FROM desk").fetchone()
     if found is None:
-        raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
+        raise Refused(f"there is no desk in {settings.database}: is it another directory or database?")
     return str(found[0])
 
 
 # ---- in --------------------------------------------------------------------------------------------------
 
 
+@archives.fills
 @alone
 async def restore(file: str) -> int:
     """From the command line: 0 if everything is there."""
@@ -313,7 +312,7 @@ async def verify(file: str | None) -> int:
         with told() as progress:
             found = await (judged(Path(file), progress) if file else judged_here(progress))
     except (Refused, rows.Misfit, OSError, sqlite3.DatabaseError, asyncpg.PostgresError) as error:
-        return complain(f"{file or settings.data} is not in order: {error}")
+        return complain(f"{file or settings.database} is not in order: {error}")
     for problem in found.problems[:SHOWN]:
         complain(problem)
     if more := len(found.problems[SHOWN:]):
@@ -327,7 +326,7 @@ async def judged_here(progress: Progress) -> Found:
     """The desk itself, as it is at this moment."""
     if await the_desk() != rows.migrated():
         raise Refused("it is of another version of Balie: verify it with that one")
-    found = Found(f"the desk in {settings.data}")
+    found = Found(f"the desk in {settings.database}")
     async with connected(settings.database_url):
         await judge_database(found, progress)
         async for sha256 in moving.held():
@@ -365,7 +364,7 @@ async def judged(file: Path, progress: Progress) -> Found:
                 await judge_copy(found, archive, missing, progress)
         else:
             async with connected(f"sqlite:///{place}"):
-                found, missing = await tried_out(archive, progress)
+                found, missing = await tried_out(archive, place.parent, progress)
                 await judge_copy(found, archive, missing, progress)
     return found
 
@@ -376,12 +375,12 @@ def workplace(file: Path) -> Path | None:
     return beside if os.access(beside, os.W_OK) else None
 
 
-async def tried_out(archive: Reader, progress: Progress) -> tuple[Found, list[str]]:
+async def tried_out(archive: Reader, beside: Path, progress: Progress) -> tuple[Found, list[str]]:
     """What `export --all` has written, read in without its attachments."""
     moving.refuse_other_schema(archive.head.migrations)
     manifest = archive.manifest()
     moving.refuse_other_tables(manifest)
-    archive.check(manifest, moving.free_bytes())
+    archive.check(manifest, moving.free_bytes(beside))
     async with db.transaction():
         await moving.put_rows(archive, manifest, progress)
     return Found(what_is_in(manifest)), manifest.files.missing

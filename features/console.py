@@ -1,5 +1,6 @@
 """Console: the agent's page and its stream: sign-in, tabs, panes, and what goes on above them.
 
+GET  /                 leads there, for who types no more than the host
 GET  /console          sign in, choose a profile, or work
 GET  /console/stream
 POST /console/beat
@@ -89,6 +90,11 @@ class Console:
 
 
 # ---- the page --------------------------------------------------------------------------------------------
+
+
+@get("/", guards=[public])
+async def door() -> Response[str]:
+    return Response("", status_code=302, headers={"location": "/console"})
 
 
 @get("/console", guards=[public])
@@ -254,7 +260,7 @@ async def redraw_tabs(viewer: Console, event: live.Event) -> Markup | None:
     return swap("#tabs", ui.tabs(open_ones, await requests.open_request(viewer.person.id)))
 
 
-routes = [page, follow, beat]
+routes = [door, page, follow, beat]
 tasks = [rounds.every(RECHECK_S, recheck)]
 
 ui = template("""

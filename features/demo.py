@@ -18,13 +18,13 @@ from litestar.params import FromQuery
 
 import db
 from db.clock import now
+from db.example_desk import WIDGET
 from db.settings import settings
 from db.tables import SigningKey
 from features import desk, identity, widget
 from features.access import public
 from layouts import html, template
 
-WIDGET = "voorbeeld"
 KID = "voorbeeldsite"
 TOKEN_MINUTES = 5
 

@@ -8,6 +8,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -15,11 +16,14 @@ from msgspec import Struct
 
 import db
 import layouts
+from db import example_desk
 from db.clock import now
 from db.tables import Agent, OneTimeLink, Role
 from features import access, hashes
 from features.access import public
 from layouts import Form, _, html, template
+
+log = structlog.get_logger("balie")
 
 
 class FirstAdmin(Struct):
@@ -50,6 +54,14 @@ async def say_first_admin_link(url: str) -> list[str]:
     """For whoever starts an empty desk, on the terminal."""
     path = await first_admin_link()
     return [f"  make the first administrator (once, within a day):  {url}{path}"] if path else []
+
+
+async def say_what_is_known(url: str) -> list[str]:
+    """Whoever has tried Balie out, and goes on in the same directory, would have a desk that others know."""
+    if not await example_desk.is_here():
+        return []
+    log.warning("this is the example desk, with its accounts: a desk of your own needs another directory")
+    return ["  THIS IS THE EXAMPLE DESK, with its accounts. For one of your own say another --data"]
 
 
 @get("/first-admin/{token:str}", guards=[public])
@@ -101,7 +113,7 @@ def problems_with(form: FirstAdmin) -> dict[str, str]:
 
 
 routes = [first_admin, make_first_admin]
-welcome = [say_first_admin_link]
+welcome = [say_first_admin_link, say_what_is_known]
 
 ui = template("""
 {% from "base.html" import plain %}

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 
 import db
 from db import rows
@@ -28,6 +28,7 @@ ANSWER_S = 2  # a database slower than this is as good as none
 FRESH_S = 1
 FULL_BYTES = 50_000_000  # with less nothing can be promised
 LOW_BYTES = 1_000_000_000
+ASKED = [HttpMethod.GET, HttpMethod.HEAD]  # some monitors want no more than the status
 NO_STORE = {"cache-control": "no-store"}
 
 log = structlog.get_logger("balie.health")
@@ -64,18 +65,18 @@ class Watch:
 watch = Watch()
 
 
-@get("/health", guards=[public])
+@route("/health", http_method=ASKED, guards=[public])
 async def health() -> Response[dict[str, Any]]:
     ready = (await now_found()).good and not watch.stopping
     return told({"live": True, "ready": ready}, ready)
 
 
-@get("/health/live", guards=[public])
+@route("/health/live", http_method=ASKED, guards=[public])
 async def live() -> Response[dict[str, Any]]:
     return told({"live": True}, True)
 
 
-@get("/health/ready", guards=[public])
+@route("/health/ready", http_method=ASKED, guards=[public])
 async def ready() -> Response[dict[str, Any]]:
     found = await now_found()
     good = found.good and not watch.stopping

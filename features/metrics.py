@@ -66,7 +66,7 @@ async def monitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
 async def index() -> Response[bytes]:
     told = CollectorRegistry()
     told.register(Told([*await of_the_desk(), *together(others() | {name(): own()})]))
-    return Response(generate_latest(told), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(told), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 class Told(Collector):

@@ -28,7 +28,7 @@ from db.clock import now
 from db.settings import settings
 from db.tables import TABLES, Chat, Desk, Queue, Step
 from features import archives, audit, files, register, searching
-from features.archives import Kind, Manifest, Reader, Refused, Writer
+from features.archives import Kind, Manifest, OtherForm, Reader, Refused, Writer
 
 # Whatever lets people in for a while: the register says which, so that a new one stays behind, too.
 DOORS = [name for name, (purpose, _kinds) in register.SAID.items() if purpose == "door"]
@@ -147,7 +147,7 @@ def counted(number: int, what: str) -> str:
 async def write(archive: Writer, kind: Kind, progress: Progress, noted: bool = False) -> Manifest:
     desk = await Desk.select(Desk.id, Desk.name).first()
     if desk is None:
-        raise Refused(f"there is no desk in {settings.data}: is it another directory or database?")
+        raise Refused(f"there is no desk in {settings.database}: is it another directory or database?")
     fields = {"format": (None, "zip"), "private": (None, kind == "all"), "files": (None, kind == "all")}
     if not noted:
         async with db.transaction():  # before it is given out, so that it is known in any case
@@ -202,11 +202,14 @@ async def held() -> AsyncIterator[str]:
 # ---- in --------------------------------------------------------------------------------------------------
 
 
+@archives.fills
 async def read_in(file: str) -> int:
     """From the command line: 0 if everything is there."""
     try:
         with told() as progress:
             manifest = await read(Reader(Path(file)), progress)
+    except OtherForm as error:
+        return complain(f"nothing was imported: {error}. Is it a backup? That is for `balie restore`")
     except (Refused, rows.Misfit, OSError) as error:
         return complain(f"nothing was imported: {error}")
     print(f"balie: imported {what_is_in(manifest)}")

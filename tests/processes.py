@@ -57,12 +57,11 @@ async def served(
     url = f"http://127.0.0.1:{port}"
     own = {"BALIE_DATABASE_URL": database, "BALIE_DEMO_PASSWORD": PASSWORD, "BALIE_URL": url}
     own |= {workers.HANDED_OVER: json.dumps({"clock": db.clock.reading()})}
-    foreign = {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
     output = data / f"{port}.log"
     command = [sys.executable, str(ROOT / "app.py"), "demo", "--port", str(port), "--data", str(data)]
     with output.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, *arguments, env=foreign | own, stdout=log, stderr=log
+            *command, *arguments, env=foreign() | own, stdout=log, stderr=log
         )
     desk = Desk(url, None, widget or await widget_key())
     try:
@@ -78,6 +77,11 @@ async def served(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def foreign() -> dict[str, str]:
+    """The environment, without what is said to Balie and its tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BALIE_")}
 
 
 async def up(url: str, process: Process, output: Path) -> None:
@@ -105,7 +109,7 @@ async def writing(
         process = await asyncio.create_subprocess_exec(
             *(*under, sys.executable, *program, "demo", "--data", str(data)),
             cwd=ROOT,
-            env={**os.environ, **own, **environment},
+            env=foreign() | own | environment,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=output,
             start_new_session=True,

@@ -379,6 +379,12 @@ def test_a_setting_that_is_no_mail_server_is_refused() -> None:
     for wrong in ("http://host", "smtp://", "host:25", "smtp://host/path", "smtp://host?x=1"):
         with pytest.raises(BadSetting, match="BALIE_SMTP_URL"):
             settings.load({"BALIE_SMTP_URL": wrong})
+    for secret in ("ge#heim", "ge/heim", "ge?heim", "ge#@heim", "ge[x]"):
+        with pytest.raises(BadSetting, match="write # / ") as told:
+            settings.load({"BALIE_SMTP_URL": f"smtp://user:{secret}@host:587"})
+        assert "ge" not in str(told.value).split("write")[0].split(":")[1], "no part of it is shown"
+        with pytest.raises(BadSetting, match="write # / "):
+            settings.load({"BALIE_DATABASE_URL": f"postgresql://user:{secret}@host/balie"})
     with pytest.raises(BadSetting, match="BALIE_MAIL_FROM"):
         settings.load({"BALIE_MAIL_FROM": "x@y.be\nBcc: z@y.be"})
     settings.load({"BALIE_SMTP_URL": "smtp://user:p%40ss@host:587?starttls=1"})

@@ -22,7 +22,11 @@ TABLE = """
 GET    /demo                                       200     200      200   200   200        200   200
 GET    /demo/2                                     200     200      200   200   200        200   200
 GET    /demo/token                                 404     404      404   404   404        404   404
+GET    /                                           302     302      302   302   302        302   302
 GET    /health                                     200     200      200   200   200        200   200
+HEAD   /health                                     200     200      200   200   200        200   200
+HEAD   /health/live                                200     200      200   200   200        200   200
+HEAD   /health/ready                               200     200      200   200   200        200   200
 GET    /help                                       200     200      200   200   200        200   200
 GET    /help/{manual:str}                          200     200      200   200   200        200   200
 GET    /accessibility                              200     200      200   200   200        200   200

@@ -71,7 +71,7 @@ async def example(example_database: str) -> Contents:
     """With the key that its site signs with, which is made when it first runs."""
     await db.connect(example_database)
     try:
-        row = await Widget.select(Widget.id).where(Widget.key == demo.WIDGET).first()
+        row = await Widget.select(Widget.id).where(Widget.key == example_desk.WIDGET).first()
         assert row
         await SigningKey.insert(SigningKey(widget=row["id"], kid=demo.KID, algorithm="HS256", material="x"))
         return await contents()

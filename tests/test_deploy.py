@@ -67,3 +67,26 @@ def test_the_container_has_no_rights_and_takes_only_packages_with_their_hashes()
     assert re.search(r"^USER 10001:10001$", CONTAINER, re.MULTILINE)
     assert "--require-hashes" in CONTAINER
     assert "/health/live" in CONTAINER
+
+
+def test_both_fronts_keep_the_metrics_inside_however_they_are_asked_for() -> None:
+    nginx, caddy = (said_in(name) for name in ("nginx.conf", "Caddyfile"))
+    (kept,) = re.findall(r"location ~ (\S*metrics\S*) \{\s+return 404;", nginx)
+    asked = ("/metrics", "/metrics/", "//metrics", "/metrics/x")
+    assert [bool(re.search(kept, path)) for path in (*asked, "/metricsx")] == [True] * 4 + [False]
+    assert "@inside path /metrics /metrics/*\n" in caddy
+    assert all("max-age=31536000" in front for front in (nginx, caddy))
+
+
+def test_caddy_lets_go_of_the_streams_of_pages_that_have_gone() -> None:
+    """With `flush_interval -1` it would not: seen with 2.6."""
+    assert "flush_interval" not in said_in("Caddyfile")
+
+
+def test_the_container_gets_every_setting_that_stands_in_its_env_file() -> None:
+    assert "\n    env_file: .env\n" in said_in("compose.yaml")
+
+
+def said_in(name: str) -> str:
+    """But for comments."""
+    return re.sub(r"(?m)^\s*#.*$", "", (ROOT / "deploy" / name).read_text())

@@ -70,6 +70,7 @@ def test_settings_come_from_the_environment_and_from_the_command_line_before_it(
         ("PORT", "65536"),
         ("WORKERS", "0"),
         ("URL", "chat.example.org"),
+        ("URL", "https://example.org/chat"),
         ("TRUSTED_PROXIES", "10.0.0.0/8 nobody"),
         ("NOW", "yesterday"),
     ],

@@ -42,6 +42,13 @@ async def test_a_desk_that_can_serve_says_so_to_anybody(desk: Desk) -> None:
     assert await all_told(desk) == [(200, {"live": True, "ready": True}), (200, {"live": True}), (200, GOOD)]
 
 
+async def test_who_wants_no_more_than_the_status_gets_that(desk: Desk) -> None:
+    asked = [await desk.nobody().client.head(path) for path in ("/health", "/health/live", "/health/ready")]
+    assert [(answer.status_code, answer.content) for answer in asked] == [(200, b"")] * 3
+    await db.disconnect()
+    assert (await desk.nobody().client.head("/health/ready")).status_code == 503
+
+
 async def test_without_its_database_it_is_alive_but_not_ready(desk: Desk) -> None:
     await db.disconnect()
     nothing = dict.fromkeys(GOOD, False)

@@ -22,6 +22,10 @@ WORDS = {
 }
 
 
+class OfNewer(RuntimeError):
+    """The database; which it has to be served by."""
+
+
 async def apply(engine: Database) -> None:
     """Applies what this database has not had yet."""
     # On SQLite, dropping a table that is being rebuilt would otherwise delete what refers to it.
@@ -40,7 +44,7 @@ async def apply_next(engine: Database) -> str | None:
         applied = await _applied(engine)
         files = sorted(HERE.glob("*.sql"))
         if unknown := applied - {file.stem for file in files}:
-            raise RuntimeError(f"this database was made by a newer Balie: {', '.join(sorted(unknown))}")
+            raise OfNewer(f"this database was made by a newer Balie: {', '.join(sorted(unknown))}")
         waiting = [file for file in files if file.stem not in applied]
         if not waiting:
             return None
