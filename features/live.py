@@ -403,9 +403,14 @@ async def redrawn(page: str, viewer: Viewer, event: Event) -> str:
 def farewell(event: Stopped) -> dict[str, Any]:
     """Pages that are sent away all together do not come back all together."""
     said: dict[str, Any] = {"event": "stopped", "data": event.why}
-    if event.why == RESTART:
-        said["retry"] = RECONNECT_MS + random.randrange(come_back_within_ms + 1)  # noqa: S311 – no secret
+    if event.why in (RESTART, GONE):  # all are gone together if it was the server that slept
+        within_ms = come_back_within_ms if event.why == RESTART else spread_ms()
+        said["retry"] = RECONNECT_MS + random.randrange(within_ms + 1)  # noqa: S311 – no secret
     return said
+
+
+def spread_ms() -> int:
+    return min(len(streams) * COME_BACK_MS, COME_BACK_MOST_MS)
 
 
 PAGE = "page:"
@@ -433,7 +438,7 @@ def stop(why: str = RESTART) -> None:
     """End all streams of this process; each page comes back by itself, and its owner has not left."""
     global come_back_within_ms, stopping
     stopping = True  # for who comes now
-    come_back_within_ms = min(len(streams) * COME_BACK_MS, COME_BACK_MOST_MS)
+    come_back_within_ms = spread_ms()
     for subscription in tuple(streams):
         subscription.put(Stopped(why))
 

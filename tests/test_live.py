@@ -368,6 +368,21 @@ async def test_who_comes_while_the_server_stops_is_sent_on(desk: Desk) -> None:
         assert not await Chat.exists().where(Chat.visitor_gone_at.is_not_null()), "nor has its visitor left"
 
 
+async def test_many_who_are_given_up_at_once_do_not_come_back_at_once(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been the server that was asleep."""
+    monkeypatch.setattr(live, "COME_BACK_MS", 1_000)
+    came = []
+    async with contextlib.AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(reading(Reader())) for _page in range(8)]
+        live.give_up("hier")
+        for page in pages:
+            came.append(await page.next())
+    assert {(said["event"], said["data"]) for said in came} == {("stopped", "gone")}
+    assert len({said["retry"] for said in came}) > 4
+
+
 async def test_a_flood_leaves_the_pages_of_a_chat_as_they_should_be(desk: Desk) -> None:
     async with scenes.live(desk) as talk:
         before = len(talk.window.events)
