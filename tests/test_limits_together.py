@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from features import tries
+from db.tables import Attachment
+from features import files, tries
 from tests.conftest import Clock, Desk
 from tests.people import AgentClient
 from tests.processes import Served, served
+from tests.test_attachments import talking, upload
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("engine", ["postgresql"])]
 
@@ -35,3 +37,17 @@ async def test_wrong_passwords_in_two_processes_count_together(desk: Desk, other
     for at in (desk, other.desk):
         assert (await somebody(at, "an").sign_in()).status_code == 429, "the right one waits, too"
         assert (await somebody(at, "bram").sign_in()).is_success
+
+
+async def test_files_that_are_sent_to_two_processes_count_together(desk: Desk, other: Served) -> None:
+    jef, _an, _chat = await talking(desk)
+    windows = [jef, other.desk.visitor(jef.token)]
+    sent = [
+        upload(window, "/chat/files", b"Dag") for window in windows for _each in range(files.MOST_A_MINUTE)
+    ]
+    answers = await asyncio.gather(*sent)
+    assert Counter(each.status_code for each in answers) == {
+        200: files.MOST_A_MINUTE,
+        429: files.MOST_A_MINUTE,
+    }
+    assert await Attachment.count() == files.MOST_A_MINUTE
