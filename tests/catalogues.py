@@ -17,6 +17,8 @@ from babel.messages.extract import extract, extract_python
 from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).parents[1]
 LOCALES = ROOT / "layouts" / "locales"
 LANGUAGES = ("nl", "fr", "de", "en")
@@ -90,7 +92,7 @@ def texts_of(path: Path) -> Iterator[tuple[Any, str]]:
         yield in_template, source
         return
     yield extract_python, source
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         match node:
             case ast.Constant(value=str(inner)) if "{% macro" in inner:
                 yield in_template, "\n" * (node.lineno - 1) + inner

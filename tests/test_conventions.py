@@ -13,6 +13,7 @@ import app
 import features
 from db.settings import settings
 from features import access, embed
+from tests.parsing import parsed
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for room in ("db", "features", "layouts") for path in (ROOT / room).rglob("*.py"))
@@ -52,7 +53,7 @@ def test_no_features_import_each_other() -> None:
 def imported(path: Path) -> set[str]:
     """The features that a module imports when it is loaded."""
     found = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path.read_text()).body:
         match node:
             case ast.ImportFrom(module="features"):
                 found |= {alias.name for alias in node.names}
@@ -128,7 +129,7 @@ def templates(path: Path) -> Iterator[str]:
     if path.suffix == ".html":
         yield re.sub(r"{#.*?#}", "", path.read_text(), flags=re.DOTALL)
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path.read_text())):
         match node:
             case ast.Call(func=ast.Name("template"), args=[ast.Constant(str(source))]):
                 yield source

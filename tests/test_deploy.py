@@ -8,6 +8,7 @@ import pytest
 
 import app
 from db.settings import settings
+from tests.parsing import parsed
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = sorted(path for path in (ROOT / "deploy").iterdir())
@@ -52,7 +53,7 @@ def test_the_container_holds_all_that_is_imported_and_nothing_else() -> None:
         *ROOT.glob("*.py"),
         *(each for room in ("db", "features", "layouts") for each in (ROOT / room).rglob("*.py")),
     ]:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

@@ -21,6 +21,7 @@ from layouts import LANGUAGES, _, ngettext, speaking
 from tests import catalogues
 from tests.catalogues import words_of
 from tests.conftest import Desk
+from tests.parsing import parsed
 from tests.people import Visitor
 from tests.streams import Stream
 
@@ -200,7 +201,7 @@ def test_only_whole_texts_are_handed_to_gettext() -> None:
 
 
 def calls_in_python(path: Path) -> Iterator[tuple[str, list[ast.expr]]]:
-    for node in ast.walk(ast.parse(path.read_text())) if path.suffix == ".py" else ():
+    for node in ast.walk(parsed(path.read_text())) if path.suffix == ".py" else ():
         match node:
             case ast.Call(func=ast.Name(id=function), args=given) if function in catalogues.KEYWORDS:
                 yield function, given

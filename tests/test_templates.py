@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "features").glob("*.py"))
 
@@ -38,7 +40,7 @@ def test_templates_of_features_are_macros_only(module: Path) -> None:
 
 
 def inline_templates(module: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module)):
+    for node in ast.walk(parsed(module)):
         match node:
             case ast.Call(func=ast.Name("template"), args=[ast.Constant(str(source))]):
                 # Padded, so that what is found names the line of the module.
