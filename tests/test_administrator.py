@@ -22,7 +22,7 @@ from tests.processes import ROOT, Served, foreign, free_port, served
 from tests.test_moving import Said
 
 TERMINAL = """
-import json, os, sys, tempfile, traceback
+import json, os, signal, sys, tempfile, traceback
 import app
 
 for line in sys.stdin:
@@ -30,6 +30,7 @@ for line in sys.stdin:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         if (pid := os.fork()) == 0:
             status = 70
+            signal.alarm(30)
             try:
                 os.dup2(out.fileno(), 1)
                 os.dup2(err.fileno(), 2)
