@@ -1,6 +1,7 @@
 """The audit's page: who did what to what, in words; and that its chain is whole."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -119,18 +120,22 @@ async def test_a_long_chain_is_checked_to_its_end(connected: str, clock: Clock) 
     assert (await audit.check()).broken == last
 
 
-def test_the_command_says_whether_the_audit_is_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_the_command_says_whether_the_audit_is_in_order(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "balie.sqlite3"
+
     def verified() -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "app.py"), "verify-audit", "--data", str(tmp_path)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
+    assert "there is no desk" in verified().stderr
+    assert not file.exists(), "nor is one made"
+    shutil.copy(database.removeprefix("sqlite:///"), file)
     done = verified()
     assert (done.returncode, done.stdout) == (0, "balie: the audit is in order, 0 lines\n")
-    with sqlite3.connect(tmp_path / "balie.sqlite3") as database:
+    with sqlite3.connect(file) as desk:
         row = ("2026-03-11 09:00:00+00:00", "made", "queue:1", json.dumps({}), "", "made up")
-        database.execute(
-            "INSERT INTO audit (at, what, about, fields, previous, hash) VALUES (?,?,?,?,?,?)", row
-        )
+        desk.execute("INSERT INTO audit (at, what, about, fields, previous, hash) VALUES (?,?,?,?,?,?)", row)
     done = verified()
     assert done.returncode == 1
     assert "broken at line 1" in done.stderr
