@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import db
 from db.tables import Audit, Queue
 from features import audit
