@@ -295,10 +295,7 @@ def obey(given: argparse.Namespace) -> int:
         for name in ("host", "port", "workers", "data")
         if (value := getattr(given, name, None)) is not None
     }
-    try:
-        settings.load(os.environ, demo=given.command == "demo", **given_settings)
-    except BadSetting as error:
-        return complain(error, 2)
+    settings.load(os.environ, demo=given.command == "demo", **given_settings)
     logs.configure(settings.log_level, settings.log_format)
     if given.command in ("serve", "demo"):
         take_place()
@@ -314,8 +311,6 @@ def obey(given: argparse.Namespace) -> int:
         asyncio.run(prepare_in_time())
     except CannotServe as error:
         return complain(error, 1)
-    except BadSetting as error:
-        return complain(error, 2)
     app = create_app()
     freeze()
     if is_rehearsal():
@@ -330,7 +325,7 @@ def is_rehearsal() -> bool:
 def take_place() -> None:
     """Where the desk is, or will be. Whoever rehearses to take over from a desk leaves it to that one."""
     Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
-    if "rehearsal" not in workers.handed_over():
+    if not is_rehearsal():
         holding.hold()
 
 

@@ -27,6 +27,7 @@ import db.clock
 from db.settings import settings
 from features import hashes, rounds, standstills
 from tests.people import PASSWORD, AgentClient, Person, Visitor
+from tests.room import ENGINES, Room, opened, shared_database
 
 WEDNESDAY_MORNING = "2026-03-11T10:00:00+01:00"  # every queue of the example desk is open
 MEMORY = "/dev/shm"
@@ -283,6 +284,21 @@ def by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the desk does now and then it does all the time."""
     monkeypatch.setattr(rounds, "pace", 0.02)
+
+
+# ---- the verbs, without the front door -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    with shared_database(databases, request.param) as url:
+        yield url
+
+
+@pytest.fixture
+async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
+    async with opened(shared, clock) as room:
+        yield room
 
 
 # ---- a running desk ----------------------------------------------------------------------------------------

@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import db
 from db import tables
 from features import routing
-from tests.conftest import Clock, Databases
+
+if TYPE_CHECKING:
+    from tests.conftest import Clock, Databases
 
 ENGINES = ("sqlite", "postgresql")
 
 
 @contextlib.contextmanager
-def shared_database(databases: Databases, engine: str) -> Iterator[str]:
+def shared_database(databases: "Databases", engine: str) -> Iterator[str]:
     """One for many tests, each of which leaves it empty."""
     url = asyncio.run(databases.make(engine, "empty"))
     yield url
@@ -22,7 +24,7 @@ def shared_database(databases: Databases, engine: str) -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, clock: Clock) -> AsyncIterator["Room"]:
+async def opened(url: str, clock: "Clock") -> AsyncIterator["Room"]:
     await db.connect(url)
     room = Room(clock)
     room.role = await made(tables.Role(name="agent"))
@@ -37,7 +39,7 @@ async def opened(url: str, clock: Clock) -> AsyncIterator["Room"]:
 class Room:
     """What a test sets up, and what it can see."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: "Clock") -> None:
         self.clock = clock
         self.widget = self.role = 0
 

@@ -17,12 +17,12 @@ from features import rounds
 from tests import scenes
 from tests.conftest import Desk
 from tests.people import new_key
+from tests.streams import SOON_S
 from tests.test_away import CANNOT
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
 WAITERS = 200
-SOON_S = 5.0
 
 
 @contextlib.asynccontextmanager
@@ -70,8 +70,8 @@ async def test_who_waits_too_long_is_told_so_and_can_come_again(
         monkeypatch.setattr(postgresql, "PATIENCE_S", 0.2)
         served = waits.line.served
         answers = await asyncio.gather(
-            *(talk.jef.post("/chat/messages", form, timeout=5) for _each in range(10)),
-            talk.an.post(f"/chats/{talk.chat}/messages", form, timeout=5),
+            *(talk.jef.post("/chat/messages", form, timeout=SOON_S) for _each in range(10)),
+            talk.an.post(f"/chats/{talk.chat}/messages", form, timeout=SOON_S),
         )
         assert all(map(said_no, answers)), answers
         with pytest.raises(TimeoutError):
@@ -94,7 +94,7 @@ async def test_when_too_many_wait_the_next_is_told_so_at_once(
         waiting = [asyncio.create_task(db.sql("SELECT 1 AS one")) for _each in range(3)]
         await scenes.eventually(lambda: waits.line.waiting == 3)
         form = {"key": new_key(), "body": "Bent u daar?"}
-        assert said_no(await talk.jef.post("/chat/messages", form, timeout=5))
+        assert said_no(await talk.jef.post("/chat/messages", form, timeout=SOON_S))
         assert waits.line.waiting == 3, "who was there before stays"
         monkeypatch.setattr(postgresql, "MOST_WAITING", POOL)
     assert await asyncio.gather(*waiting) == [[{"one": 1}]] * 3

@@ -1,6 +1,5 @@
 """Invitations and transfers: each rule and its negative, and what agents and the visitor see of them."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -8,24 +7,12 @@ import pytest
 import db
 from db import tables
 from features import absences, invites, routing
-from tests.conftest import Clock, Databases, Desk
+from tests.conftest import Desk
 from tests.people import AgentClient, Visitor, new_key
-from tests.room import ENGINES, Room, opened, shared_database
+from tests.room import Room
 from tests.scenes import Talk, connected, eventually_true, live, taken
 
 NOTE = "kanarie: hij vroeg naar dossier 4471"
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with shared_database(databases, request.param) as url:
-        yield url
-
-
-@pytest.fixture
-async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
-    async with opened(shared, clock) as room:
-        yield room
 
 
 async def outcome(chat: int) -> tuple[str, str]:

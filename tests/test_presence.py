@@ -1,26 +1,12 @@
 """Who has a live page, and what follows when the last one goes."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from db import tables
 from features import presence, routing, sweeping
-from tests.conftest import Clock, Databases
-from tests.room import ENGINES, Room, made, opened, shared_database
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with shared_database(databases, request.param) as url:
-        yield url
-
-
-@pytest.fixture
-async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
-    async with opened(shared, clock) as room:
-        yield room
+from tests.room import Room, made
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +20,7 @@ from features.routing import (
     ReadinessChanged,
     RequestsChanged,
 )
-from tests.conftest import Clock, Databases
-from tests.room import ENGINES, Room, made, opened, shared_database
+from tests.room import Room, made
 
 PAIRS = 1000  # of simultaneous answers: on two databases, of three kinds
 AT_ONCE = 20
@@ -37,18 +35,6 @@ FORGOTTEN = (
     tables.Chat,
     tables.Readiness,
 )
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with shared_database(databases, request.param) as url:
-        yield url
-
-
-@pytest.fixture
-async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
-    async with opened(shared, clock) as room:
-        yield room
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The database does not answer for a while, and nobody pays for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,23 +11,15 @@ import db
 from db import tables
 from features import presence, routing, standstills, sweeping
 from tests import scenes
-from tests.conftest import Clock, Databases
-from tests.room import ENGINES, Room, made, opened, shared_database
+from tests.room import Room, made
 
 ANSWER_S, STILL_S = 30, 40
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with shared_database(databases, request.param) as url:
-        yield url
-
-
 @pytest.fixture
-async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
-    async with opened(shared, clock) as room:
-        await made(tables.Desk(name="desk"))
-        yield room
+async def room(room: Room) -> Room:
+    await made(tables.Desk(name="desk"))
+    return room
 
 
 @pytest.fixture
@@ -61,7 +53,6 @@ async def asked(room: Room) -> Asked:
 
 async def stands_still(room: Room, *verbs: Coroutine[Any, Any, Any]) -> list[Any]:
     """All that these wait for, while a sweep waits with them, for longer than anybody may take to answer."""
-    tasks: list[asyncio.Task[Any]] = []
     over = asyncio.Event()
     begun = asyncio.Event()
 

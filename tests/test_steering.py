@@ -1,19 +1,18 @@
 """Steering: a supervisor takes a chat over or moves it; nobody loses it, and of two one has it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import Any
 
-import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from db.tables import Agent, Audit, Chat, Participation, PrivateMessage, Profile, Queue, Role, Step
 from features import invites, routing, steering
 from features.access import Person
 from tests import scenes
-from tests.conftest import Clock, Databases, Desk
+from tests.conftest import Desk
 from tests.people import AgentClient
-from tests.room import ENGINES, Room, opened, shared_database
+from tests.room import Room
 
 NOTE = "kanarie: bel de dienst Wonen"
 
@@ -294,18 +293,6 @@ async def test_an_agent_moves_nothing(desk: Desk) -> None:
 
 
 # ---- the rules, without a front door ---------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def shared(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with shared_database(databases, request.param) as url:
-        yield url
-
-
-@pytest.fixture
-async def room(shared: str, clock: Clock) -> AsyncIterator[Room]:
-    async with opened(shared, clock) as room:
-        yield room
 
 
 def person(agent: int) -> Person:
